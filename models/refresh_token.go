@@ -1,0 +1,120 @@
+// Package models holds the one table of refreshtokens and the few statements over it.
+//
+// A row is a login (a session, OIDC's sid), not a token: refreshing rotates the row's generation in place, so the table
+// grows with logins and never with refreshes. No column holds a token, a hash of one, or a key.
+//
+// The host migrates:
+//
+//	err := db.AutoMigrate(models.All()...)
+package models
+
+import (
+	"fmt"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
+)
+
+// Sizes of the text columns, in bytes.
+const (
+	SubjectSize   = 255
+	UserAgentSize = 255
+	IPSize        = 45 // the longest text form of an IPv6 address (RFC 4291 §2.2)
+)
+
+// RefreshToken is a login and its one live refresh token, which is derived from the row and the host's secret.
+//
+// Instants are Unix seconds: they mean the same on every dialect and in every time zone, compare as numbers, and survive
+// a round trip exactly, which the derivation needs.
+//
+// No index contains a column that a refresh changes, so PostgreSQL updates in place (HOT) and InnoDB touches no
+// secondary index.
+type RefreshToken struct {
+	// ID is the session's id, a UUIDv7 (RFC 9562 §5.7) in its canonical text form.
+	ID Text `gorm:"column:id;primaryKey;size:36"`
+	// Subject is the host's user id.
+	Subject Text `gorm:"column:subject;size:255;not null;index"`
+	// Generation is the generation of the one live refresh token; the first is 1.
+	Generation int64 `gorm:"column:generation;not null"`
+	// IssuedAt is when that generation was minted, which is when the session was last used.
+	IssuedAt int64 `gorm:"column:issued_at;not null"`
+	// ExpiresAt is when that generation idles out.
+	ExpiresAt int64 `gorm:"column:expires_at;not null"`
+	// CreatedAt is when the user authenticated (OIDC's auth_time).
+	CreatedAt int64 `gorm:"column:created_at;not null;index;autoCreateTime:false"`
+	// RevokedAt is when the session ended before its time; 0 where it has not.
+	RevokedAt int64 `gorm:"column:revoked_at;not null"`
+	// RevokedFor is why; empty where RevokedAt is 0.
+	RevokedFor Reason `gorm:"column:revoked_for;size:16;not null"`
+	// UserAgent and IP are of the last use; empty where unknown.
+	UserAgent Text `gorm:"column:user_agent;size:255;not null"`
+	IP        Text `gorm:"column:ip;size:45;not null"`
+}
+
+// Reason says why a session was revoked.
+type Reason string
+
+// The reasons in the revoked_for column.
+const (
+	ReasonLogout  Reason = "logout"  // its own refresh token asked for it
+	ReasonRevoked Reason = "revoked" // the user or the host ended it
+	ReasonReuse   Reason = "reuse"   // a spent refresh token came back outside the grace period (RFC 9700 §4.14.2)
+	ReasonRefused Reason = "refused" // the host's Claims callback refused the subject
+)
+
+// GormDBDataType makes it a column of type [Text].
+func (Reason) GormDBDataType(db *gorm.DB, field *schema.Field) string {
+	return Text("").GormDBDataType(db, field)
+}
+
+// Text is a string that compares byte by byte on every dialect: no case folding, no ignored trailing spaces, no
+// dependence on the database's collation or character set.
+type Text string
+
+// GormDBDataType picks the column type; it is part of GORM's schema.GormDataTypeInterface.
+func (Text) GormDBDataType(db *gorm.DB, field *schema.Field) string {
+	switch db.Name() {
+	case "mysql":
+		return fmt.Sprintf("varbinary(%d)", field.Size)
+	case "postgres":
+		if field.PrimaryKey {
+			return "uuid"
+		}
+		return fmt.Sprintf(`varchar(%d) COLLATE "C"`, field.Size)
+	default:
+		return "" // the dialect's own, which for SQLite is text with binary collation
+	}
+}
+
+// All lists the models for the host's AutoMigrate.
+func All() []any {
+	return []any{&RefreshToken{}}
+}
+
+// Check returns an error that says what to do unless the table is there with every column.
+func Check(db *gorm.DB) error {
+	db = session(db)
+	stmt := &gorm.Statement{DB: db}
+	if err := stmt.Parse(&RefreshToken{}); err != nil {
+		return fmt.Errorf("models: parse schema: %w", err)
+	}
+	const remedy = "run db.AutoMigrate(models.All()...) before refreshtokens.New"
+	migrator := db.Migrator()
+	if !migrator.HasTable(&RefreshToken{}) {
+		return fmt.Errorf("models: there is no table %q: %s", stmt.Schema.Table, remedy)
+	}
+	columns, err := migrator.ColumnTypes(&RefreshToken{})
+	if err != nil {
+		return fmt.Errorf("models: read the columns of table %q: %w", stmt.Schema.Table, err)
+	}
+	present := make(map[string]bool, len(columns))
+	for _, column := range columns {
+		present[column.Name()] = true
+	}
+	for _, name := range stmt.Schema.DBNames {
+		if !present[name] {
+			return fmt.Errorf("models: table %q has no column %q: %s", stmt.Schema.Table, name, remedy)
+		}
+	}
+	return nil
+}

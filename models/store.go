@@ -1,0 +1,114 @@
+package models
+
+import (
+	"context"
+	"fmt"
+
+	"gorm.io/gorm"
+)
+
+// Store runs the statements over the table of [RefreshToken]. It is safe for concurrent use.
+//
+// "Live" in a name means: not revoked, its generation not idled out, and created after the cutoff given, which is now
+// less the longest time that a session may last.
+type Store struct {
+	db *gorm.DB
+}
+
+// NewStore returns a Store on db, which may be a transaction of the host's. The host's own configuration is left alone.
+func NewStore(db *gorm.DB) *Store {
+	return &Store{db: session(db)}
+}
+
+// session strips the host's pending conditions, drops GORM's transaction around single statements, and asks
+// gorm.io/plugin/dbresolver, where the host uses it, for the primary: a lagging replica would show a winner's row as it
+// was before. The key is dbresolver's own name for its Write clause, so that it need not be imported.
+func session(db *gorm.DB) *gorm.DB {
+	return db.Session(&gorm.Session{NewDB: true, SkipDefaultTransaction: true}).
+		Set("gorm:db_resolver:write", true).
+		Session(&gorm.Session{})
+}
+
+// Create inserts a row.
+func (s *Store) Create(ctx context.Context, row *RefreshToken) error {
+	if err := s.db.WithContext(ctx).Create(row).Error; err != nil {
+		return fmt.Errorf("models: create session: %w", err)
+	}
+	return nil
+}
+
+// Rotate makes next the row of its session in one UPDATE by primary key, on the condition that the session is next's
+// subject's, not revoked, and of an earlier generation. It reports whether the condition held.
+func (s *Store) Rotate(ctx context.Context, next *RefreshToken) (bool, error) {
+	result := s.db.WithContext(ctx).Model(&RefreshToken{}).
+		Where("id = ? AND subject = ? AND generation < ? AND revoked_at = 0", next.ID, next.Subject, next.Generation).
+		UpdateColumns(map[string]any{
+			"generation": next.Generation,
+			"issued_at":  next.IssuedAt,
+			"expires_at": next.ExpiresAt,
+			"user_agent": next.UserAgent,
+			"ip":         next.IP,
+		})
+	if result.Error != nil {
+		return false, fmt.Errorf("models: rotate session: %w", result.Error)
+	}
+	return result.RowsAffected > 0, nil
+}
+
+// Find returns the row of a session, or nil where there is none.
+func (s *Store) Find(ctx context.Context, id Text) (*RefreshToken, error) {
+	var rows []RefreshToken // Find, not First: First logs a miss as an error
+	if err := s.db.WithContext(ctx).Where("id = ?", id).Limit(1).Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("models: find session: %w", err)
+	}
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	return &rows[0], nil
+}
+
+// ListLive returns the subject's live sessions, newest use first.
+func (s *Store) ListLive(ctx context.Context, subject Text, now, cutoff int64) ([]RefreshToken, error) {
+	var rows []RefreshToken
+	err := s.db.WithContext(ctx).
+		Where("subject = ? AND revoked_at = 0 AND expires_at > ? AND created_at > ?", subject, now, cutoff).
+		Order("issued_at DESC, id DESC").Find(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("models: list sessions: %w", err)
+	}
+	return rows, nil
+}
+
+// Revoke ends one session of the subject's. It reports whether there was one that had not been ended before.
+//
+// It asks for no particular generation or expiry: after a fail-over the row may be older than the client's token, and
+// the session must end all the same.
+func (s *Store) Revoke(ctx context.Context, id, subject Text, now int64, why Reason) (bool, error) {
+	return s.revoke(s.db.WithContext(ctx).
+		Where("id = ? AND subject = ? AND revoked_at = 0", id, subject), now, why)
+}
+
+// RevokeReused ends one session of the subject's for reuse, on the condition that its generation is still later than
+// the spent one that came back. It reports whether it did.
+func (s *Store) RevokeReused(ctx context.Context, id, subject Text, spent, now int64) (bool, error) {
+	return s.revoke(s.db.WithContext(ctx).
+		Where("id = ? AND subject = ? AND generation > ? AND revoked_at = 0", id, subject, spent), now, ReasonReuse)
+}
+
+// RevokeAll ends every session of the subject's but those in except.
+func (s *Store) RevokeAll(ctx context.Context, subject Text, except []Text, now int64, why Reason) error {
+	query := s.db.WithContext(ctx).Where("subject = ? AND revoked_at = 0", subject)
+	if len(except) > 0 {
+		query = query.Where("id NOT IN ?", except)
+	}
+	_, err := s.revoke(query, now, why)
+	return err
+}
+
+func (s *Store) revoke(query *gorm.DB, now int64, why Reason) (bool, error) {
+	result := query.Model(&RefreshToken{}).UpdateColumns(map[string]any{"revoked_at": now, "revoked_for": why})
+	if result.Error != nil {
+		return false, fmt.Errorf("models: revoke session: %w", result.Error)
+	}
+	return result.RowsAffected > 0, nil
+}
