@@ -1,0 +1,214 @@
+// Package testhost is a Gin app with the plugin on it, for tests that go in through the front door.
+package testhost
+
+import (
+	"bytes"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"gorm.io/gorm"
+
+	"github.com/seed-2f82c0fd/refreshtokens"
+	"github.com/seed-2f82c0fd/refreshtokens/middleware"
+	"github.com/seed-2f82c0fd/refreshtokens/models"
+	"github.com/seed-2f82c0fd/refreshtokens/plugin"
+)
+
+// Secret is the host's.
+const Secret = "an example of a secret with more than 32 bytes"
+
+// Header is the JOSE header of every token, encoded.
+const Header = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
+
+// Host is the app. Its routes are those of the plugin under /v1, and GET /v1/me, which answers the subject.
+type Host struct {
+	*refreshtokens.Plugin
+	Router *gin.Engine
+	DB     *gorm.DB
+	Clock  *Clock
+	t      testing.TB
+}
+
+// New starts a host on db. Each configure may change the settings before New.
+func New(t testing.TB, db *gorm.DB, configure ...func(*refreshtokens.Config)) *Host {
+	t.Helper()
+	gin.SetMode(gin.TestMode)
+	clock := &Clock{now: time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)}
+	config := refreshtokens.Config{
+		DB:     db,
+		Secret: []byte(Secret),
+		Logger: slog.New(slog.DiscardHandler),
+		Clock:  clock.Now,
+	}
+	for _, c := range configure {
+		c(&config)
+	}
+	auth, err := refreshtokens.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	router := gin.New()
+	auth.Register(router.Group("/v1"))
+	router.GET("/v1/me", auth.RequireAuth(), func(c *gin.Context) { c.String(http.StatusOK, middleware.Subject(c)) })
+	return &Host{auth, router, db, clock, t}
+}
+
+// For returns the host for a subtest, which is then the one that fails.
+func (h *Host) For(t testing.TB) *Host {
+	sub := *h
+	sub.t = t
+	return &sub
+}
+
+// Login issues tokens as the host's log-in handler would.
+func (h *Host) Login(subject string) plugin.Tokens {
+	h.t.Helper()
+	tokens, err := h.Issue(h.t.Context(), subject, plugin.Client{UserAgent: "test/1.0", IP: "192.0.2.1"})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return tokens
+}
+
+// Do sends a request with the headers given as name, value, name, value …
+func (h *Host) Do(method, path string, body io.Reader, headers ...string) *httptest.ResponseRecorder {
+	request := httptest.NewRequest(method, path, body)
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Add(headers[i], headers[i+1])
+	}
+	recorder := httptest.NewRecorder()
+	h.Router.ServeHTTP(recorder, request)
+	return recorder
+}
+
+// Post sends a JSON body.
+func (h *Host) Post(path, body string) *httptest.ResponseRecorder {
+	return h.Do(http.MethodPost, path, strings.NewReader(body), "Content-Type", "application/json")
+}
+
+// PostToken sends {"refreshToken":token}.
+func (h *Host) PostToken(path, token string) *httptest.ResponseRecorder {
+	body, err := json.Marshal(map[string]string{"refreshToken": token})
+	if err != nil {
+		h.t.Error(err)
+	}
+	return h.Post(path, string(body))
+}
+
+// Bearer sends a request with an access token.
+func (h *Host) Bearer(method, path, token string) *httptest.ResponseRecorder {
+	return h.Do(method, path, nil, "Authorization", "Bearer "+token)
+}
+
+// TryRefresh sends the token to the refresh route and returns the status, and the tokens where it is 200.
+func (h *Host) TryRefresh(token string) (int, plugin.Tokens) {
+	recorder := h.PostToken("/v1/auth/refresh-tokens", token)
+	var tokens plugin.Tokens
+	if recorder.Code == http.StatusOK {
+		if err := json.Unmarshal(recorder.Body.Bytes(), &tokens); err != nil {
+			h.t.Error(err)
+		}
+	}
+	return recorder.Code, tokens
+}
+
+// MustRefresh is TryRefresh for a token that is good.
+func (h *Host) MustRefresh(token string) plugin.Tokens {
+	h.t.Helper()
+	status, tokens := h.TryRefresh(token)
+	if status != http.StatusOK {
+		h.t.Fatalf("refresh answered %d, want 200", status)
+	}
+	return tokens
+}
+
+// WantRefresh fails the test unless the refresh route answers the token with status.
+func (h *Host) WantRefresh(token string, status int) {
+	h.t.Helper()
+	if got, _ := h.TryRefresh(token); got != status {
+		h.t.Errorf("refresh answered %d, want %d", got, status)
+	}
+}
+
+// Rows returns the whole table, oldest first.
+func (h *Host) Rows() []models.RefreshToken {
+	h.t.Helper()
+	var rows []models.RefreshToken
+	if err := h.DB.Order("id").Find(&rows).Error; err != nil {
+		h.t.Fatal(err)
+	}
+	return rows
+}
+
+// Claims returns the claims of a token, unverified.
+func (h *Host) Claims(token string) map[string]any {
+	h.t.Helper()
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(payload))
+	decoder.UseNumber()
+	claims := map[string]any{}
+	if err := decoder.Decode(&claims); err != nil {
+		h.t.Fatal(err)
+	}
+	return claims
+}
+
+// SessionID returns the id of the session that tokens are of.
+func (h *Host) SessionID(tokens plugin.Tokens) string {
+	h.t.Helper()
+	sid, _ := h.Claims(tokens.Access.Token)["sid"].(string)
+	return sid
+}
+
+// RefreshKey is the key of refresh tokens, derived here once more so that the derivation can't drift unnoticed.
+func RefreshKey(t testing.TB) []byte {
+	t.Helper()
+	key, err := hkdf.Key(sha256.New, []byte(Secret), nil, "refreshtokens/refresh-token/HS256/v1", 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// Sign returns header.payload.signature under HMAC-SHA256; header is encoded already, payload is not.
+func Sign(header, payload string, key []byte) string {
+	input := header + "." + base64.RawURLEncoding.EncodeToString([]byte(payload))
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(input))
+	return input + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// Clock is a clock that stands still until it is told to move.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// Now is for Config.Clock.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Advance moves the clock by d.
+func (c *Clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}

@@ -1,0 +1,203 @@
+package plugin
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
+
+	"github.com/seed-2f82c0fd/refreshtokens/internal/strictjson"
+	"github.com/seed-2f82c0fd/refreshtokens/models"
+)
+
+// The values of the type claim.
+const (
+	typeAccess  = "access"
+	typeRefresh = "refresh"
+)
+
+// reservedClaims are those of RFC 7519 §4.1 and those that this module sets: no Claims callback may set one.
+var reservedClaims = []string{
+	"sub", "sid", "iat", "exp", "nbf", "iss", "aud", "jti", "auth_time", "type", "gen",
+}
+
+// AccessClaims is what a verified access token says.
+type AccessClaims struct {
+	Subject   string    // sub: the host's user id
+	SessionID string    // sid: the login that the token is of
+	IssuedAt  time.Time // iat
+	ExpiresAt time.Time // exp
+	AuthTime  time.Time // auth_time: when the user authenticated (OpenID Connect Core §2)
+
+	payload []byte
+}
+
+// Decode unmarshals the whole claims set into dst, a pointer to a struct of the host's, for the claims that its Claims
+// callback added.
+func (c AccessClaims) Decode(dst any) error {
+	if err := json.Unmarshal(c.payload, dst); err != nil {
+		return fmt.Errorf("decode claims: %w", err)
+	}
+	return nil
+}
+
+// registered is the part of both kinds that is the same. The field order is the order of the claims in a token.
+type registered struct {
+	Subject   string `json:"sub"`
+	SessionID string `json:"sid"`
+	IssuedAt  int64  `json:"iat"`
+	ExpiresAt int64  `json:"exp"`
+	AuthTime  int64  `json:"auth_time"`
+	Type      string `json:"type"`
+}
+
+type refreshClaims struct {
+	registered
+	Generation int64 `json:"gen"`
+}
+
+type accessClaims struct {
+	registered
+	Issuer   string `json:"iss,omitempty"`
+	Audience string `json:"aud,omitempty"`
+}
+
+// parseRegistered reads what both kinds must have. members come from strictjson.Pick.
+func parseRegistered(members map[string]json.RawMessage, kind string) (registered, error) {
+	var r registered
+	var ok [6]bool
+	r.Subject, ok[0] = strictjson.String(members["sub"])
+	r.SessionID, ok[1] = strictjson.String(members["sid"])
+	r.IssuedAt, ok[2] = instant(members["iat"])
+	r.ExpiresAt, ok[3] = instant(members["exp"])
+	r.AuthTime, ok[4] = instant(members["auth_time"])
+	r.Type, ok[5] = strictjson.String(members["type"])
+	if slices.Contains(ok[:], false) {
+		return registered{}, fmt.Errorf("%w: a claim is missing or of the wrong type", ErrInvalidToken)
+	}
+	if r.Type != kind {
+		return registered{}, fmt.Errorf("%w: not of the %s kind", ErrInvalidToken, kind)
+	}
+	if !validSubject(r.Subject) || !validSessionID(r.SessionID) {
+		return registered{}, fmt.Errorf("%w: no such subject or session", ErrInvalidToken)
+	}
+	return r, nil
+}
+
+func parseRefreshClaims(payload []byte) (refreshClaims, error) {
+	members, err := strictjson.Pick(payload, reservedClaims...)
+	if err != nil {
+		return refreshClaims{}, fmt.Errorf("%w: %w", ErrInvalidToken, err)
+	}
+	r, err := parseRegistered(members, typeRefresh)
+	if err != nil {
+		return refreshClaims{}, err
+	}
+	generation, ok := integer(members["gen"])
+	if !ok || generation < 1 || generation == math.MaxInt64 {
+		return refreshClaims{}, fmt.Errorf("%w: no such generation", ErrInvalidToken)
+	}
+	return refreshClaims{r, generation}, nil
+}
+
+// parseAccessClaims checks the claims of an access token with golang-jwt's validator.
+func parseAccessClaims(payload []byte, validator *jwt.Validator) (AccessClaims, error) {
+	members, err := strictjson.Pick(payload, reservedClaims...)
+	if err != nil {
+		return AccessClaims{}, fmt.Errorf("%w: %w", ErrInvalidToken, err)
+	}
+	r, err := parseRegistered(members, typeAccess)
+	if err != nil {
+		return AccessClaims{}, err
+	}
+	claims := AccessClaims{
+		Subject:   r.Subject,
+		SessionID: r.SessionID,
+		IssuedAt:  time.Unix(r.IssuedAt, 0).UTC(),
+		ExpiresAt: time.Unix(r.ExpiresAt, 0).UTC(),
+		AuthTime:  time.Unix(r.AuthTime, 0).UTC(),
+		payload:   payload,
+	}
+	// Not jwt.NewNumericDate, which truncates to a precision that anyone in the process may change.
+	check := jwt.RegisteredClaims{ExpiresAt: &jwt.NumericDate{Time: claims.ExpiresAt}}
+	if raw, present := members["nbf"]; present {
+		nbf, ok := instant(raw)
+		if !ok {
+			return AccessClaims{}, fmt.Errorf("%w: nbf is no instant", ErrInvalidToken)
+		}
+		check.NotBefore = &jwt.NumericDate{Time: time.Unix(nbf, 0)}
+	}
+	if raw, present := members["iss"]; present {
+		iss, ok := strictjson.String(raw)
+		if !ok {
+			return AccessClaims{}, fmt.Errorf("%w: iss is no string", ErrInvalidToken)
+		}
+		check.Issuer = iss
+	}
+	if raw, present := members["aud"]; present {
+		if json.Unmarshal(raw, &check.Audience) != nil {
+			return AccessClaims{}, fmt.Errorf("%w: aud is no string or list of strings", ErrInvalidToken)
+		}
+	}
+	if err := validator.Validate(check); errors.Is(err, jwt.ErrTokenExpired) {
+		return AccessClaims{}, ErrExpired
+	} else if err != nil {
+		return AccessClaims{}, fmt.Errorf("%w: %w", ErrInvalidToken, err)
+	}
+	return claims, nil
+}
+
+// mergeClaims adds the host's claims to ours.
+func mergeClaims(ours accessClaims, custom map[string]any) ([]byte, error) {
+	payload, err := json.Marshal(ours)
+	if err != nil || len(custom) == 0 {
+		return payload, err
+	}
+	for name := range custom {
+		if slices.ContainsFunc(reservedClaims, func(r string) bool { return strings.EqualFold(r, name) }) {
+			return nil, fmt.Errorf("%w: %q is reserved", ErrInvalidClaims, name)
+		}
+		if !utf8.ValidString(name) {
+			return nil, fmt.Errorf("%w: the name %q is not UTF-8", ErrInvalidClaims, name)
+		}
+	}
+	more, err := json.Marshal(custom)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalidClaims, err)
+	}
+	payload[len(payload)-1] = ','
+	return append(payload, more[1:]...), nil
+}
+
+// integer returns the JSON integer in raw: digits with an optional minus, no fraction, no exponent.
+func integer(raw json.RawMessage) (int64, bool) {
+	n, err := strconv.ParseInt(string(raw), 10, 64)
+	return n, err == nil
+}
+
+// maxInstant is the last second that RFC 3339 can write.
+const maxInstant = 253402300799
+
+// instant returns the NumericDate in raw (RFC 7519 §2), in the whole seconds that this module mints.
+func instant(raw json.RawMessage) (int64, bool) {
+	n, ok := integer(raw)
+	return n, ok && n > 0 && n <= maxInstant
+}
+
+func validSubject(s string) bool {
+	return s != "" && len(s) <= models.SubjectSize && utf8.ValidString(s) && !strings.ContainsRune(s, 0)
+}
+
+// validSessionID accepts only the canonical text form of a UUID.
+func validSessionID(s string) bool {
+	id, err := uuid.Parse(s)
+	return err == nil && id.String() == s
+}

@@ -1,0 +1,37 @@
+package plugin
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/seed-2f82c0fd/refreshtokens/models"
+)
+
+// Client tells the user which of their devices a session is on. Either field may be empty. What doesn't fit its column
+// is cut off, and what isn't printable UTF-8 is dropped.
+type Client struct {
+	UserAgent string
+	IP        string
+}
+
+func (c Client) columns() (userAgent, ip models.Text) {
+	return clip(c.UserAgent, models.UserAgentSize), clip(c.IP, models.IPSize)
+}
+
+// clip returns the longest prefix of s that is whole printable characters in at most size bytes.
+func clip(s string, size int) models.Text {
+	s = s[:min(len(s), 4*size)] // no need to clean what can't fit
+	s = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, s)
+	if len(s) > size {
+		for s = s[:size]; !utf8.ValidString(s); {
+			s = s[:len(s)-1]
+		}
+	}
+	return models.Text(s)
+}

@@ -1,0 +1,27 @@
+package plugin
+
+import "errors"
+
+// The errors a caller can tell apart with errors.Is. Each comes wrapped with its cause; no text of any holds a token, a
+// part of one, or a key. An error that is none of these is a failure of the database, or of the host's Claims callback:
+// nothing was spent, and the same call may be tried again.
+var (
+	// ErrInvalidToken: malformed, forged, of the wrong kind, or of no session in the database.
+	ErrInvalidToken = errors.New("invalid token")
+	// ErrExpired: the token's time, or its session's, is over.
+	ErrExpired = errors.New("token expired")
+	// ErrReused: a spent refresh token came back outside the grace period. Its session is revoked (RFC 9700 §4.14.2).
+	ErrReused = errors.New("refresh token reused")
+	// ErrRevoked: the token's session was ended.
+	ErrRevoked = errors.New("session revoked")
+	// ErrSubjectRefused is for the host's Claims callback to return, alone or wrapped: the subject may not have tokens,
+	// for instance because its user was deleted. The session that asked is revoked.
+	ErrSubjectRefused = errors.New("subject refused")
+	// ErrNotFound: the subject has no such live session.
+	ErrNotFound = errors.New("session not found")
+	// ErrInvalidSubject: a subject that is empty, over 255 bytes, not UTF-8, or holds a NUL.
+	ErrInvalidSubject = errors.New("invalid subject")
+	// ErrInvalidClaims: the host's Claims callback returned a reserved claim, one that JSON can't express, or so many
+	// that the token would be over 8 KiB.
+	ErrInvalidClaims = errors.New("invalid claims")
+)

@@ -1,0 +1,92 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/seed-2f82c0fd/refreshtokens/models"
+)
+
+// maxAttempts bounds how often a refresh starts over because the row that it read was older than the one that its
+// UPDATE had met, which takes a restored backup or a lagging reader in between.
+const maxAttempts = 3
+
+// Refresh spends a refresh token and returns its successor with a fresh access token. Presented again within the grace
+// period, before the successor is used, it returns the very same successor.
+//
+// Errors: [ErrInvalidToken], [ErrExpired], [ErrRevoked]; [ErrReused] and [ErrSubjectRefused], with which the session is
+// revoked; [ErrInvalidClaims], what the Claims callback returned, or the database's, with which the token stays good.
+func (s *Service) Refresh(ctx context.Context, token string, client Client) (Tokens, error) {
+	now := s.now()
+	presented, err := s.verifyRefresh(token, now)
+	if err != nil {
+		return Tokens{}, err
+	}
+	custom, err := s.customClaims(ctx, presented.Subject)
+	if errors.Is(err, ErrSubjectRefused) {
+		if _, revokeErr := s.store.Revoke(ctx, models.Text(presented.SessionID), models.Text(presented.Subject), now, models.ReasonRefused); revokeErr != nil {
+			return Tokens{}, revokeErr
+		}
+	}
+	if err != nil {
+		return Tokens{}, err
+	}
+
+	// Minted before the UPDATE: whatever fails, fails before the token is spent.
+	next := s.successor(presented, now, client)
+	tokens, err := s.mint(next, now, custom)
+	if err != nil {
+		return Tokens{}, err
+	}
+	for range maxAttempts {
+		rotated, err := s.store.Rotate(ctx, next)
+		if err != nil {
+			return Tokens{}, err
+		}
+		if rotated {
+			return tokens, nil
+		}
+		row, err := s.store.Find(ctx, next.ID)
+		if err != nil {
+			return Tokens{}, err
+		}
+		switch decide(presented, row, now, s.gracePeriod) {
+		case rotate:
+			continue
+		case replay:
+			return s.mint(row, now, custom)
+		case reuse:
+			ended, err := s.endReused(ctx, presented, row, now, client)
+			if err != nil {
+				return Tokens{}, err
+			}
+			if !ended {
+				continue
+			}
+			return Tokens{}, ErrReused
+		case expired:
+			return Tokens{}, ErrExpired
+		case revoked:
+			return Tokens{}, fmt.Errorf("%w: for %s", ErrRevoked, row.RevokedFor)
+		case unknown:
+			return Tokens{}, fmt.Errorf("%w: no such session", ErrInvalidToken)
+		}
+	}
+	return Tokens{}, errors.New("the session's row kept changing backwards: is the database being restored, or read from a lagging replica?")
+}
+
+// endReused revokes the session, unless someone else just has, and tells of it.
+func (s *Service) endReused(ctx context.Context, presented refreshClaims, row *models.RefreshToken, now int64, presenter Client) (bool, error) {
+	ended, err := s.store.RevokeReused(ctx, row.ID, row.Subject, presented.Generation, now)
+	if err != nil || !ended {
+		return false, err
+	}
+	s.config.Logger.WarnContext(ctx, "refreshtokens: a spent refresh token came back; its session is revoked",
+		"session", presented.SessionID, "subject", presented.Subject,
+		"presented_generation", presented.Generation, "generation", row.Generation, "ip", presenter.IP)
+	if s.config.OnReuse != nil {
+		s.config.OnReuse(ctx, s.session(row), presenter)
+	}
+	return true, nil
+}

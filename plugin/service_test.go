@@ -1,0 +1,277 @@
+package plugin_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"gorm.io/gorm"
+
+	"github.com/seed-2f82c0fd/refreshtokens"
+	"github.com/seed-2f82c0fd/refreshtokens/internal/testdb"
+	"github.com/seed-2f82c0fd/refreshtokens/internal/testhost"
+	"github.com/seed-2f82c0fd/refreshtokens/models"
+	"github.com/seed-2f82c0fd/refreshtokens/plugin"
+)
+
+func TestNewRefuses(t *testing.T) {
+	migrated := testdb.Open(t, testdb.SQLite(t), &gorm.Config{})
+	partly := testdb.Open(t, testdb.SQLite(t), &gorm.Config{})
+	if err := partly.Migrator().DropColumn(&models.RefreshToken{}, "ip"); err != nil {
+		t.Fatal(err)
+	}
+	empty := testdb.Open(t, testdb.SQLite(t), &gorm.Config{})
+	if err := empty.Migrator().DropTable(&models.RefreshToken{}); err != nil {
+		t.Fatal(err)
+	}
+	good := func() plugin.Config { return plugin.Config{DB: migrated, Secret: []byte(testhost.Secret)} }
+	for _, row := range []struct {
+		name  string
+		twist func(*plugin.Config)
+		says  string // empty: it is accepted
+	}{
+		{"nothing wrong", func(*plugin.Config) {}, ""},
+		{"no DB", func(c *plugin.Config) { c.DB = nil }, "DB is required"},
+		{"a DB in error", func(c *plugin.Config) { c.DB = migrated.Where("x = ?"); _ = c.DB.AddError(errors.New("boom")) }, "boom"},
+		{"no table", func(c *plugin.Config) { c.DB = empty }, `no table "refresh_tokens": run db.AutoMigrate(models.All()...)`},
+		{"no column", func(c *plugin.Config) { c.DB = partly }, `no column "ip": run db.AutoMigrate`},
+		{"no secret", func(c *plugin.Config) { c.Secret = nil }, "Secret has 0 bytes"},
+		{"31 bytes", func(c *plugin.Config) { c.Secret = c.Secret[:31] }, "Secret has 31 bytes"},
+		{"32 bytes", func(c *plugin.Config) { c.Secret = c.Secret[:32] }, ""},
+		{"negative AccessTTL", func(c *plugin.Config) { c.AccessTTL = -time.Second }, "AccessTTL is -1s"},
+		{"AccessTTL of a fraction", func(c *plugin.Config) { c.AccessTTL = 1500 * time.Millisecond }, "AccessTTL is 1.5s"},
+		{"RefreshTTL of a fraction", func(c *plugin.Config) { c.RefreshTTL = time.Millisecond }, "RefreshTTL is 1ms"},
+		{"negative SessionTTL", func(c *plugin.Config) { c.SessionTTL = -time.Hour }, "SessionTTL is -1h0m0s"},
+		{"GracePeriod of a fraction", func(c *plugin.Config) { c.GracePeriod = time.Millisecond }, "GracePeriod is 1ms"},
+		{"GracePeriod off", func(c *plugin.Config) { c.GracePeriod = -1 }, ""},
+		{"a minute of Leeway", func(c *plugin.Config) { c.Leeway = time.Minute }, ""},
+		{"more Leeway", func(c *plugin.Config) { c.Leeway = 61 * time.Second }, "Leeway is 1m1s"},
+		{"negative Leeway", func(c *plugin.Config) { c.Leeway = -time.Second }, "Leeway is -1s"},
+	} {
+		config := good()
+		row.twist(&config)
+		_, err := plugin.New(config)
+		if row.says == "" && err != nil {
+			t.Errorf("%s: %v", row.name, err)
+		}
+		if row.says != "" && (err == nil || !strings.Contains(err.Error(), row.says)) {
+			t.Errorf("%s: %v, want %q", row.name, err, row.says)
+		}
+		if err != nil && strings.Contains(err.Error(), testhost.Secret[:31]) {
+			t.Errorf("%s: the secret is in the error", row.name)
+		}
+	}
+	if _, err := plugin.New(plugin.Config{AccessTTL: -1, Leeway: -1}); err == nil || strings.Count(err.Error(), "\n") != 3 {
+		t.Errorf("not every mistake is named: %v", err)
+	}
+}
+
+// TestTokenOfAKnownRow pins the bytes of a refresh token: a build that minted others would end every login.
+func TestTokenOfAKnownRow(t *testing.T) {
+	host := testhost.New(t, testdb.Open(t, testdb.SQLite(t), &gorm.Config{}))
+	now := host.Clock.Now().Unix()
+	err := models.NewStore(host.DB).Create(t.Context(), &models.RefreshToken{
+		ID: "019b7d3c-1a2b-7c3d-8e4f-5a6b7c8d9e0f", Subject: "<alice>", Generation: 2, IssuedAt: now, ExpiresAt: now + 60, CreatedAt: now - 60,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const payload = `{"sub":"\u003calice\u003e","sid":"019b7d3c-1a2b-7c3d-8e4f-5a6b7c8d9e0f","iat":1767323045,"exp":1767323105,"auth_time":1767322985,"type":"refresh","gen":2}`
+	want := testhost.Sign(testhost.Header, payload, testhost.RefreshKey(t))
+	spent := strings.Replace(payload, `"gen":2`, `"gen":1`, 1)
+
+	got := host.MustRefresh(testhost.Sign(testhost.Header, spent, testhost.RefreshKey(t))).Refresh.Token
+
+	if got != want {
+		t.Errorf("the token is\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestIssueRefusesSubjects(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		host := testhost.New(t, db)
+		for _, subject := range []string{"", "a\x00b", "\xff", strings.Repeat("a", 256), strings.Repeat("ä", 128)} {
+			if _, err := host.Issue(t.Context(), subject, plugin.Client{}); !errors.Is(err, plugin.ErrInvalidSubject) {
+				t.Errorf("%q: %v", subject, err)
+			}
+		}
+		if rows := host.Rows(); len(rows) != 0 {
+			t.Errorf("rows are %+v", rows)
+		}
+		for _, subject := range []string{"1", strings.Repeat("a", 255), "日本 🙂 ' \" \\ % _ <&>\u2028", "a ", "A"} {
+			tokens := host.MustRefresh(host.Login(subject).Refresh.Token)
+			claims, err := host.VerifyAccess(tokens.Access.Token)
+			if err != nil || claims.Subject != subject {
+				t.Errorf("%q: came back as %q, %v", subject, claims.Subject, err)
+			}
+			sessions, err := host.Sessions(t.Context(), subject)
+			if err != nil || len(sessions) != 1 || sessions[0].Subject != subject {
+				t.Errorf("%q: sessions are %+v, %v", subject, sessions, err)
+			}
+		}
+	})
+}
+
+func TestClientIsCutToItsColumn(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		host := testhost.New(t, db)
+		for _, row := range []struct{ userAgent, want string }{
+			{"", ""},
+			{"curl/8", "curl/8"},
+			{"a\x00b\r\nc\x1b[31m", "abc[31m"},
+			{"a\xffb\xc3", "ab"},
+			{strings.Repeat("a", 1<<20), strings.Repeat("a", 255)},
+			{strings.Repeat("🙂", 100), strings.Repeat("🙂", 63)},
+			{"\u202eevil", "evil"},
+			{"' OR 1=1; --", "' OR 1=1; --"},
+		} {
+			tokens, err := host.Issue(t.Context(), "alice", plugin.Client{UserAgent: row.userAgent, IP: strings.Repeat("9", 99)})
+			if err != nil {
+				t.Fatalf("%.20q: %v", row.userAgent, err)
+			}
+			session, err := host.Session(t.Context(), "alice", host.SessionID(tokens))
+			if err != nil || session.UserAgent != row.want || len(session.IP) != 45 || !utf8.ValidString(session.UserAgent) {
+				t.Errorf("%.20q: stored as %q, %q, %v", row.userAgent, session.UserAgent, session.IP, err)
+			}
+		}
+	})
+}
+
+func TestErrorsCanBeToldApart(t *testing.T) {
+	host := testhost.New(t, testdb.Open(t, testdb.SQLite(t), &gorm.Config{}))
+	refresh := func(token string) error {
+		_, err := host.Refresh(t.Context(), token, plugin.Client{})
+		return err
+	}
+	spent := host.Login("alice").Refresh.Token
+	live := host.MustRefresh(spent).Refresh.Token
+	other := host.Login("bob")
+	host.Clock.Advance(time.Minute)
+	for _, row := range []struct {
+		name string
+		err  error
+		want error
+	}{
+		{"malformed", refresh("x"), plugin.ErrInvalidToken},
+		{"reused", refresh(spent), plugin.ErrReused},
+		{"revoked", refresh(live), plugin.ErrRevoked},
+		{"log-out of a revoked session", host.Revoke(t.Context(), live), plugin.ErrNotFound},
+		{"log-out with no token", host.Revoke(t.Context(), ""), plugin.ErrNotFound},
+		{"no such session", host.RevokeSession(t.Context(), "alice", "x"), plugin.ErrNotFound},
+		{"another's session", host.RevokeSession(t.Context(), "alice", host.SessionID(other)), plugin.ErrNotFound},
+		{"all but what is no session", host.RevokeAll(t.Context(), "bob", "x"), plugin.ErrNotFound},
+		{"bob's session lives on", refresh(other.Refresh.Token), nil},
+	} {
+		if !errors.Is(row.err, row.want) || (row.want == nil) != (row.err == nil) {
+			t.Errorf("%s: %v, want %v", row.name, row.err, row.want)
+		}
+	}
+	host.Clock.Advance(8 * 24 * time.Hour)
+	if err := refresh(other.Refresh.Token); !errors.Is(err, plugin.ErrExpired) {
+		t.Errorf("expired: %v", err)
+	}
+	if _, err := host.VerifyAccess(other.Access.Token); !errors.Is(err, plugin.ErrExpired) {
+		t.Errorf("expired: %v", err)
+	}
+}
+
+// TestWithDBStandsOrFallsWithTheTransaction: a password change that is rolled back has logged nobody out.
+func TestWithDBStandsOrFallsWithTheTransaction(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		host := testhost.New(t, db)
+		keep, drop := host.Login("alice"), host.Login("alice")
+		change := func(fail error) error {
+			return db.Transaction(func(tx *gorm.DB) error {
+				if err := host.WithDB(tx).RevokeAll(t.Context(), "alice", host.SessionID(keep)); err != nil {
+					return err
+				}
+				if _, err := host.WithDB(tx).Issue(t.Context(), "alice", plugin.Client{}); err != nil {
+					return err
+				}
+				return fail
+			})
+		}
+		if err := change(errors.New("disk full")); err == nil || len(host.Rows()) != 2 {
+			t.Fatalf("%v, %d rows", err, len(host.Rows()))
+		}
+		drop = host.MustRefresh(drop.Refresh.Token)
+
+		if err := change(nil); err != nil || len(host.Rows()) != 3 {
+			t.Fatalf("%v, %d rows", err, len(host.Rows()))
+		}
+		host.WantRefresh(drop.Refresh.Token, http.StatusUnauthorized)
+		host.WantRefresh(keep.Refresh.Token, http.StatusOK)
+	})
+}
+
+// TestPendingConditionsOfTheHost: a *gorm.DB in the middle of a chain doesn't leak its conditions into our statements.
+func TestPendingConditionsOfTheHost(t *testing.T) {
+	db := testdb.Open(t, testdb.SQLite(t), &gorm.Config{})
+	host := testhost.New(t, db, func(c *refreshtokens.Config) { c.DB = db.Where("1 = 0").Limit(0) })
+	host.MustRefresh(host.Login("alice").Refresh.Token)
+}
+
+func TestPurgeAndSweep(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		host := testhost.New(t, db, func(c *refreshtokens.Config) { c.RefreshTTL, c.SessionTTL = time.Hour, 24*time.Hour })
+		old := host.Login("alice")
+		host.PostToken("/v1/auth/logout", old.Refresh.Token)
+		host.Login("bob")
+		host.Login("Alice")
+		host.Clock.Advance(24*time.Hour - time.Second)
+		host.Login("alice")
+		if got := len(host.Rows()); got != 4 {
+			t.Fatalf("%d rows: a tombstone went before its time", got)
+		}
+
+		host.Clock.Advance(time.Second)
+		host.Login("alice") // sweeps her own
+		if got := len(host.Rows()); got != 4 {
+			t.Errorf("%d rows after the sweep, want 4", got)
+		}
+		if n, err := host.Purge(t.Context()); n != 2 || err != nil {
+			t.Errorf("purged %d, %v, want 2", n, err)
+		}
+		if n, err := host.Purge(t.Context()); n != 0 || err != nil {
+			t.Errorf("purged %d, %v, want none", n, err)
+		}
+		if got := len(host.Rows()); got != 2 {
+			t.Errorf("%d rows, want the 2 that may be live", got)
+		}
+	})
+}
+
+// FuzzVerify: no bytes but those that the service minted are a token, of either kind.
+func FuzzVerify(f *testing.F) {
+	host := testhost.New(f, testdb.Open(f, testdb.SQLite(f), &gorm.Config{}))
+	tokens := host.Login("alice")
+	f.Add(tokens.Access.Token, "")
+	f.Add(tokens.Refresh.Token, `{"sub":"alice","type":"access"}`)
+	f.Add(testhost.Header+"..", `null`)
+	f.Add("", `{"sub":"alice","sid":"019b7d3c-1a2b-7c3d-8e4f-5a6b7c8d9e0f","iat":1,"exp":9999999999,"auth_time":1,"type":"access"}`)
+	f.Fuzz(func(t *testing.T, token, payload string) {
+		host := host.For(t)
+		if _, err := host.VerifyAccess(token); err == nil && token != tokens.Access.Token {
+			t.Errorf("verified %q", token)
+		}
+		if err := host.Revoke(t.Context(), token); !errors.Is(err, plugin.ErrNotFound) && token != tokens.Refresh.Token {
+			t.Errorf("%q: %v", token, err)
+		}
+		// Under the right signature, what the parser accepts round-trips: it is what it says, read by another library.
+		signed := testhost.Sign(testhost.Header, payload, []byte(testhost.Secret))
+		claims, err := host.VerifyAccess(signed)
+		if err != nil {
+			if !errors.Is(err, plugin.ErrInvalidToken) && !errors.Is(err, plugin.ErrExpired) {
+				t.Errorf("%q: %v", payload, err)
+			}
+			return
+		}
+		read := host.Claims(signed)
+		if read["sub"] != claims.Subject || read["sid"] != claims.SessionID || read["type"] != "access" {
+			t.Errorf("%q was read as %+v", payload, claims)
+		}
+	})
+}

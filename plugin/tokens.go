@@ -1,0 +1,32 @@
+package plugin
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Tokens is what a client gets when it logs in or refreshes. As JSON it is the body of the refresh route:
+//
+//	{"access":{"token":"…","expires":"2020-05-12T16:18:04.000Z"},"refresh":{"token":"…","expires":"…"}}
+type Tokens struct {
+	Access  Token `json:"access"`
+	Refresh Token `json:"refresh"`
+}
+
+// Token is a JWT in compact form (RFC 7519) and the instant in its exp claim.
+type Token struct {
+	Token   string    `json:"token"`
+	Expires Timestamp `json:"expires"`
+}
+
+// Timestamp is a time whose JSON form is RFC 3339 in UTC with exactly three fraction digits.
+type Timestamp struct{ time.Time }
+
+// MarshalJSON returns the quoted form, for instance "2020-05-12T16:18:04.793Z".
+func (t Timestamp) MarshalJSON() ([]byte, error) {
+	return json.Marshal(t.UTC().Format("2006-01-02T15:04:05.000Z07:00"))
+}
+
+func timestamp(seconds int64) Timestamp {
+	return Timestamp{time.Unix(seconds, 0).UTC()}
+}
