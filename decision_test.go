@@ -1,0 +1,329 @@
+package refreshtokens_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/seed-2f82c0fd/refreshtokens"
+	"github.com/seed-2f82c0fd/refreshtokens/internal/testdb"
+	"github.com/seed-2f82c0fd/refreshtokens/internal/testhost"
+	"github.com/seed-2f82c0fd/refreshtokens/models"
+	"github.com/seed-2f82c0fd/refreshtokens/plugin"
+)
+
+// world is a host with one session, at the third generation.
+type world struct {
+	*testhost.Host
+	chain []plugin.Tokens // generation 1 first
+}
+
+func live(w world) string { return w.chain[len(w.chain)-1].Refresh.Token }
+
+func spent(generationsBack int) func(world) string {
+	return func(w world) string { return w.chain[len(w.chain)-1-generationsBack].Refresh.Token }
+}
+
+// TestDecisionTable goes through the table of the README: what is presented, what comes out, and what it costs.
+func TestDecisionTable(t *testing.T) {
+	const grace = 10 * time.Second
+	for _, row := range []struct {
+		name       string
+		prepare    func(w world)
+		present    func(w world) string
+		status     int
+		statements int
+		revokedFor models.Reason
+		replayed   bool
+	}{
+		{"malformed", nil, func(world) string { return "x" }, 401, 0, "", false},
+		{"forged", nil, func(w world) string { return w.chain[2].Refresh.Token + "A" }, 401, 0, "", false},
+		{"wrong kind", nil, func(w world) string { return w.chain[2].Access.Token }, 401, 0, "", false},
+		{"expired", func(w world) { w.Clock.Advance(7 * 24 * time.Hour) }, live, 401, 0, "", false},
+		{"live", nil, live, 200, 1, "", false},
+		{"live, a second before it expires", func(w world) { w.Clock.Advance(7*24*time.Hour - time.Second) }, live, 200, 1, "", false},
+		{"predecessor, at once", nil, spent(1), 200, 2, "", true},
+		{"predecessor, at the end of grace", func(w world) { w.Clock.Advance(grace) }, spent(1), 200, 2, "", true},
+		{"predecessor, after grace", func(w world) { w.Clock.Advance(grace + time.Second) }, spent(1), 401, 3, models.ReasonReuse, false},
+		{"two generations back, at once", nil, spent(2), 401, 3, models.ReasonReuse, false},
+		{"live, of a revoked session", func(w world) { w.PostToken(logoutPath, live(w)) }, live, 401, 2, models.ReasonLogout, false},
+		{"predecessor, of a revoked session", func(w world) { w.PostToken(logoutPath, live(w)) }, spent(1), 401, 2, models.ReasonLogout, false},
+		{"ahead of the row, by one", func(w world) { setBack(w.Host, 1) }, live, 200, 1, "", false},
+		{"ahead of the row, by two", func(w world) { setBack(w.Host, 2) }, live, 200, 1, "", false},
+		{"no row", func(w world) { w.DB.Where("1 = 1").Delete(&models.RefreshToken{}) }, live, 401, 2, "", false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+				statements := countStatements(t, db)
+				w := world{Host: testhost.New(t, db)}
+				w.chain = append(w.chain, w.Login("alice"))
+				for range 2 {
+					w.chain = append(w.chain, w.MustRefresh(live(w)))
+				}
+				if row.prepare != nil {
+					row.prepare(w)
+				}
+				before := w.Rows()
+				statements.reset()
+
+				status, tokens := w.TryRefresh(row.present(w))
+
+				if status != row.status {
+					t.Errorf("status is %d, want %d", status, row.status)
+				}
+				if got := statements.reset(); got != row.statements {
+					t.Errorf("it cost %d statements, want %d", got, row.statements)
+				}
+				after := w.Rows()
+				if len(after) != len(before) {
+					t.Fatalf("%d rows, were %d", len(after), len(before))
+				}
+				if row.replayed && tokens.Refresh != w.chain[2].Refresh {
+					t.Error("not the very same successor")
+				}
+				if len(after) == 0 {
+					return
+				}
+				if after[0].RevokedFor != row.revokedFor || (after[0].RevokedAt != 0) != (row.revokedFor != "") {
+					t.Errorf("the row is revoked at %d for %q, want %q", after[0].RevokedAt, after[0].RevokedFor, row.revokedFor)
+				}
+				rotated := row.status == http.StatusOK && !row.replayed
+				if ended := row.revokedFor != before[0].RevokedFor; !rotated && !ended && after[0] != before[0] {
+					t.Errorf("the row changed from %+v to %+v", before[0], after[0])
+				}
+				if rotated && after[0].Generation != 4 {
+					t.Errorf("the generation is %d, want 4", after[0].Generation)
+				}
+				if rotated {
+					w.WantRefresh(tokens.Refresh.Token, http.StatusOK)
+				}
+			})
+		})
+	}
+}
+
+// setBack makes the session's row what it was some generations ago, as a restored backup or a lagging replica would.
+func setBack(host *testhost.Host, generations int64) {
+	host.DB.Model(&models.RefreshToken{}).Where("1 = 1").
+		UpdateColumn("generation", gorm.Expr("generation - ?", generations))
+}
+
+func TestClaimsCallback(t *testing.T) {
+	errDown := errors.New("directory is down")
+	for _, row := range []struct {
+		name       string
+		claims     map[string]any
+		err        error
+		status     int
+		statements int
+		revokedFor models.Reason
+	}{
+		{"adds", map[string]any{"role": "admin", "nested": map[string]any{"a": []int{1}}}, nil, 200, 1, ""},
+		{"adds none", map[string]any{}, nil, 200, 1, ""},
+		{"refuses", nil, plugin.ErrSubjectRefused, 401, 1, models.ReasonRefused},
+		{"refuses with a cause", nil, errors.Join(errors.New("no such user"), plugin.ErrSubjectRefused), 401, 1, models.ReasonRefused},
+		{"fails", nil, errDown, 500, 0, ""},
+		{"overrides sub", map[string]any{"sub": "root"}, nil, 500, 0, ""},
+		{"overrides sub in another case", map[string]any{"SUB": "root"}, nil, 500, 0, ""},
+		{"overrides a name that folds to sid", map[string]any{"\u017fid": "x"}, nil, 500, 0, ""},
+		{"sets jti", map[string]any{"jti": "1"}, nil, 500, 0, ""},
+		{"is no JSON", map[string]any{"f": func() {}}, nil, 500, 0, ""},
+		{"is over 8 KiB", map[string]any{"big": make([]byte, 8<<10)}, nil, 500, 0, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			db := openSQLite(t)
+			statements := countStatements(t, db)
+			var claims map[string]any
+			var err error
+			host := testhost.New(t, db, func(config *refreshtokens.Config) {
+				config.Claims = func(_ context.Context, subject string) (map[string]any, error) {
+					if subject != "alice" {
+						t.Errorf("asked for %q", subject)
+					}
+					return claims, err
+				}
+			})
+			tokens := host.Login("alice")
+			statements.reset()
+
+			claims, err = row.claims, row.err
+			status, refreshed := host.TryRefresh(tokens.Refresh.Token)
+			if status != row.status {
+				t.Errorf("status is %d, want %d", status, row.status)
+			}
+			if got := statements.reset(); got != row.statements {
+				t.Errorf("it cost %d statements, want %d", got, row.statements)
+			}
+			if got := host.Rows()[0].RevokedFor; got != row.revokedFor {
+				t.Errorf("revoked for %q, want %q", got, row.revokedFor)
+			}
+			if status == http.StatusOK {
+				for name := range row.claims {
+					if host.Claims(refreshed.Access.Token)[name] == nil {
+						t.Errorf("the access token has no claim %q", name)
+					}
+				}
+				wantAnswer(t, host.Bearer(http.MethodGet, mePath, refreshed.Access.Token), http.StatusOK, "alice")
+			}
+			if status == http.StatusInternalServerError {
+				_, issueErr := host.Issue(t.Context(), "alice", plugin.Client{})
+				if issueErr == nil || len(host.Rows()) != 1 {
+					t.Errorf("Issue: %v, %d rows", issueErr, len(host.Rows()))
+				}
+				claims, err = nil, nil
+				host.WantRefresh(tokens.Refresh.Token, http.StatusOK)
+			}
+		})
+	}
+}
+
+// TestClaimsAreFresh: a role that changes is in the next access token, also in a replayed answer.
+func TestClaimsAreFresh(t *testing.T) {
+	role := "user"
+	host := testhost.New(t, openSQLite(t), func(config *refreshtokens.Config) {
+		config.Claims = func(context.Context, string) (map[string]any, error) { return map[string]any{"role": role}, nil }
+	})
+	first := host.Login("alice")
+	host.MustRefresh(first.Refresh.Token)
+	role = "admin"
+	if got := host.Claims(host.MustRefresh(first.Refresh.Token).Access.Token)["role"]; got != "admin" {
+		t.Errorf("role is %v", got)
+	}
+}
+
+func TestReuseIsReportedOnce(t *testing.T) {
+	var mu sync.Mutex
+	type report struct {
+		session   plugin.Session
+		presenter plugin.Client
+	}
+	var reports []report
+	host := testhost.New(t, openSQLite(t), func(config *refreshtokens.Config) {
+		config.OnReuse = func(_ context.Context, session plugin.Session, presenter plugin.Client) {
+			mu.Lock()
+			defer mu.Unlock()
+			reports = append(reports, report{session, presenter})
+		}
+	})
+	stolen := host.Login("alice")
+	host.MustRefresh(stolen.Refresh.Token)
+	host.Clock.Advance(time.Minute)
+
+	var wait sync.WaitGroup
+	for range 20 {
+		wait.Go(func() { host.WantRefresh(stolen.Refresh.Token, http.StatusUnauthorized) })
+	}
+	wait.Wait()
+
+	if len(reports) != 1 {
+		t.Fatalf("%d reports, want 1", len(reports))
+	}
+	if got := reports[0]; got.session.Subject != "alice" || got.session.ID != host.SessionID(stolen) || got.presenter.IP != "192.0.2.1" {
+		t.Errorf("reported %+v", got)
+	}
+}
+
+// TestThiefWhoAlternatesIsCaught: a thief and the victim take turns, far enough apart that no grace covers them.
+func TestThiefWhoAlternatesIsCaught(t *testing.T) {
+	host := testhost.New(t, openSQLite(t))
+	tokens := host.Login("alice")
+	thief := host.MustRefresh(tokens.Refresh.Token)
+	host.Clock.Advance(time.Hour)
+	host.WantRefresh(tokens.Refresh.Token, http.StatusUnauthorized) // the victim's turn
+	host.WantRefresh(thief.Refresh.Token, http.StatusUnauthorized)
+}
+
+func TestOutageSpendsNothing(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		host := testhost.New(t, db)
+		tokens := host.Login("alice")
+		down := errors.New("connection refused")
+		broken := true
+		fail := func(db *gorm.DB) {
+			if broken {
+				_ = db.AddError(down)
+			}
+		}
+		for _, processor := range []interface {
+			Register(string, func(*gorm.DB)) error
+		}{
+			db.Callback().Update().Before("gorm:update"),
+			db.Callback().Query().Before("gorm:query"),
+			db.Callback().Create().Before("gorm:create"),
+		} {
+			if err := processor.Register("test:down", fail); err != nil {
+				t.Fatal(err)
+			}
+		}
+
+		wantAnswer(t, host.PostToken(refreshPath, tokens.Refresh.Token), http.StatusInternalServerError, internalBody)
+		wantAnswer(t, host.PostToken(logoutPath, tokens.Refresh.Token), http.StatusInternalServerError, internalBody)
+		wantAnswer(t, host.Bearer(http.MethodGet, refreshPath, tokens.Access.Token), http.StatusInternalServerError, internalBody)
+		if _, err := host.Issue(t.Context(), "alice", plugin.Client{}); !errors.Is(err, down) {
+			t.Errorf("Issue: %v", err)
+		}
+
+		broken = false
+		host.WantRefresh(tokens.Refresh.Token, http.StatusOK)
+	})
+}
+
+// TestManyRefreshesLeaveOneRow also walks a chain long enough for a drifting derivation to show.
+func TestManyRefreshesLeaveOneRow(t *testing.T) {
+	host := testhost.New(t, openSQLite(t))
+	tokens := host.Login("alice")
+	for range 1000 {
+		tokens = host.MustRefresh(tokens.Refresh.Token)
+		host.Clock.Advance(time.Second)
+	}
+	rows := host.Rows()
+	if len(rows) != 1 || rows[0].Generation != 1001 {
+		t.Errorf("rows are %+v", rows)
+	}
+}
+
+// --- helpers ---
+
+func claimsOf(claims map[string]any, err error) func(context.Context, string) (map[string]any, error) {
+	return func(context.Context, string) (map[string]any, error) { return claims, err }
+}
+
+// counter counts the statements that go through a *gorm.DB, transactions' BEGIN and COMMIT excluded.
+type counter struct {
+	mu sync.Mutex
+	n  int
+}
+
+func countStatements(t *testing.T, db *gorm.DB) *counter {
+	t.Helper()
+	c := &counter{}
+	count := func(*gorm.DB) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.n++
+	}
+	for _, processor := range []interface {
+		Register(string, func(*gorm.DB)) error
+	}{
+		db.Callback().Create(), db.Callback().Query(), db.Callback().Update(),
+		db.Callback().Delete(), db.Callback().Row(), db.Callback().Raw(),
+	} {
+		if err := processor.Register("test:count", count); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
+}
+
+func (c *counter) reset() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.n
+	c.n = 0
+	return n
+}
