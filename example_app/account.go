@@ -1,0 +1,199 @@
+package main
+
+import (
+	"errors"
+	"math"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/seed-2f82c0fd/refreshtokens"
+	"github.com/seed-2f82c0fd/refreshtokens/middleware"
+	"github.com/seed-2f82c0fd/refreshtokens/plugin"
+)
+
+const (
+	maxBody         = 8 << 10
+	weakPassword    = "password must have 8 characters or more, with a letter and a digit"
+	wrongEmail      = "email must be an email address"
+	wrongName       = "name must have 1 to 100 characters"
+	takenEmail      = "Email already taken"
+	wrongLogin      = "Incorrect email or password"
+	tooManyFailures = "Too many failed log-ins, try again in a minute"
+)
+
+// bind reads a JSON body into dst and answers 400 with the message where that fails.
+func bind(c *gin.Context, dst any, message string) bool {
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxBody)
+	err := c.ShouldBindJSON(dst)
+	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+		fail(c, http.StatusRequestEntityTooLarge, "The body may have 8 KiB at most")
+		return false
+	}
+	if err != nil {
+		fail(c, http.StatusBadRequest, message)
+		return false
+	}
+	return true
+}
+
+func (a *app) register(c *gin.Context) {
+	var body struct {
+		Name     string `json:"name"`
+		Email    string `json:"email"`
+		Password string `json:"password"`
+	}
+	if !bind(c, &body, "The body must be a JSON object with the strings name, email and password") {
+		return
+	}
+	u := user{ID: uuid.NewString(), Name: body.Name, Email: normalEmail(body.Email), Role: "user"}
+	switch {
+	case a.validate.Var(u.Email, "required,max=255,email") != nil:
+		fail(c, http.StatusBadRequest, wrongEmail)
+		return
+	case a.validate.Var(u.Name, "required,max=100") != nil:
+		fail(c, http.StatusBadRequest, wrongName)
+		return
+	case !goodPassword(body.Password):
+		fail(c, http.StatusBadRequest, weakPassword)
+		return
+	}
+	var err error
+	if u.PasswordHash, err = a.passwords.hash(body.Password); err != nil {
+		a.broken(c, err)
+		return
+	}
+	err = a.db.WithContext(c.Request.Context()).Create(&u).Error
+	if errors.Is(err, gorm.ErrDuplicatedKey) {
+		fail(c, http.StatusBadRequest, takenEmail)
+		return
+	}
+	if err != nil {
+		a.broken(c, err)
+		return
+	}
+	a.answerTokens(c, http.StatusCreated, &u)
+}
+
+func (a *app) login(c *gin.Context) {
+	var body struct {
+		Email    string `json:"email" binding:"required"`
+		Password string `json:"password" binding:"required"`
+	}
+	if !bind(c, &body, "The body must be a JSON object with the strings email and password") {
+		return
+	}
+	email := normalEmail(body.Email)
+	attempt := c.ClientIP() + " " + email
+	if _, failures, err := a.failures.Status(attempt); err != nil || math.Round(failures) >= loginFailures {
+		c.Header("Retry-After", "60")
+		fail(c, http.StatusTooManyRequests, tooManyFailures)
+		return
+	}
+	u, err := findUser(a.db.WithContext(c.Request.Context()), "email = ?", email)
+	if err != nil {
+		a.broken(c, err)
+		return
+	}
+	match, err := a.passwords.matches(u, body.Password)
+	if err != nil {
+		a.broken(c, err)
+		return
+	}
+	if !match {
+		a.failures.OnLimit(c.Writer, c.Request, attempt)
+		c.Header("WWW-Authenticate", "Bearer")
+		fail(c, http.StatusUnauthorized, wrongLogin)
+		return
+	}
+	a.answerTokens(c, http.StatusOK, u)
+}
+
+// answerTokens logs the user in.
+func (a *app) answerTokens(c *gin.Context, status int, u *user) {
+	tokens, err := a.auth.Issue(c.Request.Context(), u.ID, refreshtokens.ClientOf(c))
+	if err != nil {
+		a.broken(c, err)
+		return
+	}
+	c.Header("Cache-Control", "no-store")
+	c.JSON(status, struct {
+		User   *user         `json:"user"`
+		Tokens plugin.Tokens `json:"tokens"`
+	}{u, tokens})
+}
+
+// me returns the caller, or answers for the caller that is no more.
+func (a *app) me(c *gin.Context) *user {
+	u, err := findUser(a.db.WithContext(c.Request.Context()), "id = ?", middleware.Subject(c))
+	if err != nil {
+		a.broken(c, err)
+		return nil
+	}
+	if u == nil {
+		c.Header("WWW-Authenticate", `Bearer error="invalid_token"`)
+		fail(c, http.StatusUnauthorized, "Please Authenticate")
+	}
+	return u
+}
+
+func (a *app) show(c *gin.Context) {
+	if u := a.me(c); u != nil {
+		c.JSON(http.StatusOK, u)
+	}
+}
+
+// changePassword also logs out every other device, in the same transaction.
+func (a *app) changePassword(c *gin.Context) {
+	var body struct {
+		Password string `json:"password"`
+	}
+	if !bind(c, &body, weakPassword) {
+		return
+	}
+	if !goodPassword(body.Password) {
+		fail(c, http.StatusBadRequest, weakPassword)
+		return
+	}
+	u := a.me(c)
+	if u == nil {
+		return
+	}
+	hash, err := a.passwords.hash(body.Password)
+	if err != nil {
+		a.broken(c, err)
+		return
+	}
+	claims, _ := middleware.Claims(c)
+	ctx := c.Request.Context()
+	err = a.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if err := tx.Model(u).Update("password_hash", hash).Error; err != nil {
+			return err
+		}
+		return a.auth.WithDB(tx).RevokeAll(ctx, u.ID, claims.SessionID)
+	})
+	if err != nil {
+		a.broken(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, u)
+}
+
+// remove deletes the user and ends all of their logins.
+func (a *app) remove(c *gin.Context) {
+	ctx := c.Request.Context()
+	subject := middleware.Subject(c)
+	err := a.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if err := tx.Where("id = ?", subject).Delete(&user{}).Error; err != nil {
+			return err
+		}
+		return a.auth.WithDB(tx).RevokeAll(ctx, subject)
+	})
+	if err != nil {
+		a.broken(c, err)
+		return
+	}
+	c.Status(http.StatusNoContent)
+}

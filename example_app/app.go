@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"time"
+
+	"github.com/gin-contrib/requestid"
+	"github.com/gin-gonic/gin"
+	"github.com/go-chi/httprate"
+	"github.com/go-playground/validator/v10"
+	"gorm.io/gorm"
+
+	"github.com/seed-2f82c0fd/refreshtokens"
+	"github.com/seed-2f82c0fd/refreshtokens/middleware"
+	"github.com/seed-2f82c0fd/refreshtokens/plugin"
+)
+
+// app is what the handlers share.
+type app struct {
+	db        *gorm.DB
+	auth      *refreshtokens.Plugin
+	passwords *hasher
+	validate  *validator.Validate
+	failures  *httprate.RateLimiter // of log-ins, by address and email
+	logger    *slog.Logger
+	router    *gin.Engine
+}
+
+// loginFailures is how many wrong passwords a minute one address may try on one email.
+const loginFailures = 20
+
+func newApp(db *gorm.DB, settings config, logger *slog.Logger) (*app, error) {
+	passwords, err := newHasher(runtime.GOMAXPROCS(0))
+	if err != nil {
+		return nil, fmt.Errorf("hash a password: %w", err)
+	}
+	a := &app{
+		db:        db,
+		passwords: passwords,
+		validate:  validator.New(),
+		failures:  httprate.NewRateLimiter(loginFailures, time.Minute),
+		logger:    logger,
+	}
+
+	pluginConfig := settings.plugin()
+	pluginConfig.DB = db
+	pluginConfig.Logger = logger
+	pluginConfig.Claims = a.claims
+	a.auth, err = refreshtokens.New(pluginConfig)
+	if err != nil {
+		return nil, err
+	}
+
+	gin.SetMode(gin.ReleaseMode)
+	a.router = gin.New()
+	if err := a.router.SetTrustedProxies(nil); err != nil { // behind a proxy, name it here
+		return nil, fmt.Errorf("trusted proxies: %w", err)
+	}
+	a.router.Use(requestid.New(), a.log, gin.CustomRecoveryWithWriter(nil, a.recovered))
+	a.router.NoRoute(func(c *gin.Context) { fail(c, http.StatusNotFound, "Not found") })
+	a.router.GET("/healthz", a.health)
+
+	v1 := a.router.Group("/v1")
+	a.auth.Register(v1)
+	v1.POST("/auth/register", a.register)
+	v1.POST("/auth/login", a.login)
+	me := v1.Group("/users/me", a.auth.RequireAuth(middleware.LiveSession()))
+	me.GET("", a.show)
+	me.PATCH("", a.changePassword)
+	me.DELETE("", a.remove)
+	return a, nil
+}
+
+// claims puts the user's present role into every access token, and refuses users that are gone.
+func (a *app) claims(ctx context.Context, subject string) (map[string]any, error) {
+	u, err := findUser(a.db.WithContext(ctx), "id = ?", subject)
+	if err != nil {
+		return nil, err
+	}
+	if u == nil {
+		return nil, plugin.ErrSubjectRefused
+	}
+	return map[string]any{"role": u.Role}, nil
+}
+
+// purge deletes the rows of dead sessions now and every hour.
+func (a *app) purge(ctx context.Context) {
+	ticker := time.NewTicker(time.Hour)
+	defer ticker.Stop()
+	for {
+		if _, err := a.auth.Purge(ctx); err != nil && ctx.Err() == nil {
+			a.logger.Warn("purge failed", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func (a *app) health(c *gin.Context) {
+	pool, err := a.db.DB()
+	if err == nil {
+		err = pool.PingContext(c.Request.Context())
+	}
+	if err != nil {
+		_ = c.Error(err)
+		fail(c, http.StatusServiceUnavailable, "The database does not answer")
+		return
+	}
+	c.JSON(http.StatusOK, gin.H{"status": "ok"})
+}
+
+// log writes one line for each request. It logs no header and no body, and of the URL only the path: the rest may hold
+// what is nobody's business.
+func (a *app) log(c *gin.Context) {
+	start := time.Now()
+	c.Next()
+	attrs := []any{
+		"method", c.Request.Method, "path", c.Request.URL.Path, "status", c.Writer.Status(),
+		"duration", time.Since(start), "ip", c.ClientIP(), "request_id", requestid.Get(c),
+	}
+	if len(c.Errors) > 0 {
+		attrs = append(attrs, "error", c.Errors.String())
+	}
+	a.logger.InfoContext(c.Request.Context(), "request", attrs...)
+}
+
+// recovered answers a panic as any other failure of ours.
+func (a *app) recovered(c *gin.Context, cause any) {
+	a.broken(c, fmt.Errorf("panic: %v", cause))
+}
+
+// broken answers what is not the client's doing. The cause goes to the log alone.
+func (a *app) broken(c *gin.Context, cause error) {
+	_ = c.Error(cause)
+	c.AbortWithStatusJSON(http.StatusInternalServerError, gin.H{"error": "Internal Server Error"})
+}
+
+// fail answers what is.
+func fail(c *gin.Context, status int, message string) {
+	c.AbortWithStatusJSON(status, gin.H{"code": status, "message": message})
+}

@@ -1,0 +1,281 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"gorm.io/gorm"
+
+	"github.com/seed-2f82c0fd/refreshtokens/internal/testdb"
+)
+
+// client is a device of a user's.
+type client struct {
+	t   *testing.T
+	app *app
+}
+
+type answer struct {
+	status int
+	body   string
+	header http.Header
+}
+
+func (c client) do(method, path, token, body string) answer {
+	request := httptest.NewRequest(method, path, strings.NewReader(body))
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	recorder := httptest.NewRecorder()
+	c.app.router.ServeHTTP(recorder, request)
+	return answer{recorder.Code, recorder.Body.String(), recorder.Header()}
+}
+
+// want fails the test unless the answer has the status, and the body where one is given.
+func (c client) want(got answer, status int, body string) {
+	c.t.Helper()
+	if got.status != status || body != "" && got.body != body {
+		c.t.Errorf("answered %d %s\nwant %d %s", got.status, got.body, status, body)
+	}
+}
+
+type account struct {
+	User   map[string]any
+	Tokens struct{ Access, Refresh struct{ Token string } }
+}
+
+func (c client) account(got answer, status int) account {
+	c.t.Helper()
+	c.want(got, status, "")
+	var a account
+	if err := json.Unmarshal([]byte(got.body), &a); err != nil {
+		c.t.Fatal(err)
+	}
+	return a
+}
+
+func eachApp(t *testing.T, test func(c client), logs ...*bytes.Buffer) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		logger := slog.New(slog.DiscardHandler)
+		if len(logs) > 0 {
+			logger = slog.New(slog.NewTextHandler(logs[0], nil))
+		}
+		if err := db.AutoMigrate(&user{}); err != nil {
+			t.Fatal(err)
+		}
+		settings := config{JWTSecret: strings.Repeat("s", 32), AccessTTL: 15 * time.Minute, RefreshTTL: time.Hour, SessionTTL: time.Hour, GracePeriod: 10 * time.Second}
+		a, err := newApp(db, settings, logger)
+		if err != nil {
+			t.Fatal(err)
+		}
+		test(client{t, a})
+	}, func(config *gorm.Config) { config.TranslateError = true })
+}
+
+const (
+	ada      = `{"name":"Ada","email":"Ada@Example.com","password":"correct horse 1"}`
+	adaLogin = `{"email":"ada@example.com","password":"correct horse 1"}`
+)
+
+func TestWholeFlow(t *testing.T) {
+	eachApp(t, func(c client) {
+		registered := c.account(c.do("POST", "/v1/auth/register", "", ada), http.StatusCreated)
+		if len(registered.User) != 5 { // its values are compared below
+			t.Errorf("user is %v", registered.User)
+		}
+		me := fmt.Sprintf(`{"id":%q,"name":"Ada","email":"ada@example.com","role":"user","isEmailVerified":false}`, registered.User["id"])
+		c.want(c.do("GET", "/v1/users/me", registered.Tokens.Access.Token, ""), 200, me)
+		c.want(c.do("GET", "/v1/users/me", "", ""), 401, `{"code":401,"message":"Please Authenticate"}`)
+
+		phone := c.account(c.do("POST", "/v1/auth/login", "", adaLogin), http.StatusOK)
+		refreshed := c.do("POST", "/v1/auth/refresh-tokens", "", `{"refreshToken":"`+phone.Tokens.Refresh.Token+`"}`)
+		c.want(refreshed, 200, "")
+		if err := json.Unmarshal([]byte(refreshed.body), &phone.Tokens); err != nil {
+			t.Fatal(err)
+		}
+
+		list := c.do("GET", "/v1/auth/refresh-tokens", phone.Tokens.Access.Token, "")
+		if c.want(list, 200, ""); strings.Count(list.body, `"id"`) != 2 || strings.Count(list.body, `"current":true`) != 1 {
+			t.Errorf("list is %s", list.body)
+		}
+
+		// A new password logs out every other device.
+		c.want(c.do("PATCH", "/v1/users/me", phone.Tokens.Access.Token, `{"password":"battery staple 2"}`), 200, me)
+		c.want(c.do("POST", "/v1/auth/refresh-tokens", "", `{"refreshToken":"`+registered.Tokens.Refresh.Token+`"}`), 401, "")
+		c.want(c.do("GET", "/v1/users/me", registered.Tokens.Access.Token, ""), 401, "")
+		c.want(c.do("GET", "/v1/users/me", phone.Tokens.Access.Token, ""), 200, me)
+		c.want(c.do("POST", "/v1/auth/login", "", adaLogin), 401, `{"code":401,"message":"Incorrect email or password"}`)
+
+		c.want(c.do("POST", "/v1/auth/logout", "", `{"refreshToken":"`+phone.Tokens.Refresh.Token+`"}`), 204, "")
+		c.want(c.do("POST", "/v1/auth/refresh-tokens", "", `{"refreshToken":"`+phone.Tokens.Refresh.Token+`"}`), 401, "")
+
+		again := c.account(c.do("POST", "/v1/auth/login", "", `{"email":"ADA@example.com ","password":"battery staple 2"}`), http.StatusOK)
+		c.want(c.do("DELETE", "/v1/users/me", again.Tokens.Access.Token, ""), 204, "")
+		c.want(c.do("POST", "/v1/auth/refresh-tokens", "", `{"refreshToken":"`+again.Tokens.Refresh.Token+`"}`), 401, "")
+		c.want(c.do("GET", "/v1/users/me", again.Tokens.Access.Token, ""), 401, "")
+		c.want(c.do("POST", "/v1/auth/login", "", `{"email":"ada@example.com","password":"battery staple 2"}`), 401, "")
+	})
+}
+
+// TestDeletedUserStopsRefreshing, also where the row went without our being told.
+func TestDeletedUserStopsRefreshing(t *testing.T) {
+	eachApp(t, func(c client) {
+		tokens := c.account(c.do("POST", "/v1/auth/register", "", ada), http.StatusCreated).Tokens
+		if err := c.app.db.Where("1 = 1").Delete(&user{}).Error; err != nil {
+			t.Fatal(err)
+		}
+		c.want(c.do("POST", "/v1/auth/refresh-tokens", "", `{"refreshToken":"`+tokens.Refresh.Token+`"}`), 401, "")
+		c.want(c.do("GET", "/v1/users/me", tokens.Access.Token, ""), 401, "")
+	})
+}
+
+func TestBadInput(t *testing.T) {
+	eachApp(t, func(c client) {
+		c.want(c.do("POST", "/v1/auth/register", "", ada), 201, "")
+		for _, row := range []struct {
+			method, path, body string
+			status             int
+			message            string
+		}{
+			{"POST", "/v1/auth/register", ada, 400, takenEmail},
+			{"POST", "/v1/auth/register", `{"name":"B","email":"b@example.com","password":"short 1"}`, 400, weakPassword},
+			{"POST", "/v1/auth/register", `{"name":"B","email":"b@example.com","password":"12345678"}`, 400, weakPassword},
+			{"POST", "/v1/auth/register", `{"name":"B","email":"b@example.com","password":"abcdefgh"}`, 400, weakPassword},
+			{"POST", "/v1/auth/register", `{"name":"B","email":"b","password":"correct horse 1"}`, 400, wrongEmail},
+			{"POST", "/v1/auth/register", `{"name":"","email":"b@example.com","password":"correct horse 1"}`, 400, wrongName},
+			{"POST", "/v1/auth/register", `{"name":1}`, 400, "The body must be a JSON object with the strings name, email and password"},
+			{"POST", "/v1/auth/register", `x`, 400, "The body must be a JSON object with the strings name, email and password"},
+			{"POST", "/v1/auth/register", `{"name":"` + strings.Repeat("x", 9000) + `"}`, 413, "The body may have 8 KiB at most"},
+			{"POST", "/v1/auth/login", `{}`, 400, "The body must be a JSON object with the strings email and password"},
+			{"POST", "/v1/auth/login", `{"email":"nobody@example.com","password":"x"}`, 401, wrongLogin},
+			{"GET", "/nowhere", ``, 404, "Not found"},
+		} {
+			got := c.do(row.method, row.path, "", row.body)
+			c.want(got, row.status, fmt.Sprintf(`{"code":%d,"message":%q}`, row.status, row.message))
+		}
+		c.want(c.do("GET", "/healthz", "", ""), 200, `{"status":"ok"}`)
+	})
+}
+
+func TestTooManyFailures(t *testing.T) {
+	eachApp(t, func(c client) {
+		c.want(c.do("POST", "/v1/auth/register", "", ada), 201, "")
+		for range loginFailures {
+			c.want(c.do("POST", "/v1/auth/login", "", `{"email":"ada@example.com","password":"wrong"}`), 401, "")
+		}
+		got := c.do("POST", "/v1/auth/login", "", adaLogin)
+		if c.want(got, 429, ""); got.header.Get("Retry-After") == "" {
+			t.Error("there is no Retry-After")
+		}
+		c.want(c.do("POST", "/v1/auth/login", "", `{"email":"other@example.com","password":"wrong"}`), 401, "")
+	})
+}
+
+// TestManyAtOnce: on the example's own database settings nothing is turned away.
+func TestManyAtOnce(t *testing.T) {
+	db, err := openDatabase(t.TempDir()+"/example.db", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool, err := db.DB()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = pool.Close() })
+	if err := testdb.Migrate(t, db).AutoMigrate(&user{}); err != nil {
+		t.Fatal(err)
+	}
+	for name, row := range map[string]struct {
+		grace time.Duration
+		want  int
+	}{"grace": {10 * time.Second, 50}, "no grace": {0, 1}} {
+		t.Run(name, func(t *testing.T) {
+			settings := config{JWTSecret: strings.Repeat("s", 32), GracePeriod: row.grace}
+			a, err := newApp(db, settings, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := client{t, a}
+			email := strings.ReplaceAll(name, " ", "") + "@example.com"
+			token := c.account(c.do("POST", "/v1/auth/register", "", `{"name":"A","email":"`+email+`","password":"correct horse 1"}`), 201).Tokens.Refresh.Token
+			var mu sync.Mutex
+			statuses, successors := map[int]int{}, map[string]bool{}
+			var wait sync.WaitGroup
+			for range 50 {
+				wait.Go(func() {
+					got := c.do("POST", "/v1/auth/refresh-tokens", "", `{"refreshToken":"`+token+`"}`)
+					var tokens struct{ Refresh struct{ Token string } }
+					_ = json.Unmarshal([]byte(got.body), &tokens)
+					mu.Lock()
+					defer mu.Unlock()
+					statuses[got.status]++
+					successors[tokens.Refresh.Token] = true
+				})
+			}
+			wait.Wait()
+			delete(successors, "")
+			if statuses[200] != row.want || statuses[200]+statuses[401] != 50 || len(successors) != 1 {
+				t.Errorf("answers are %v, successors %d", statuses, len(successors))
+			}
+		})
+	}
+}
+
+func TestPanicsAndLogs(t *testing.T) {
+	var logs bytes.Buffer
+	eachApp(t, func(c client) {
+		c.app.router.GET("/panic", func(*gin.Context) { panic("boom") })
+		c.want(c.do("GET", "/panic", "", ""), 500, `{"error":"Internal Server Error"}`)
+		if !strings.Contains(logs.String(), "boom") || !strings.Contains(logs.String(), "request_id=") {
+			t.Errorf("log is %s", logs.String())
+		}
+		tokens := c.account(c.do("POST", "/v1/auth/register", "", ada), 201).Tokens
+		c.do("GET", "/v1/users/me?token="+tokens.Access.Token, tokens.Access.Token, "")
+		for _, secret := range []string{tokens.Access.Token, tokens.Refresh.Token, "correct horse"} {
+			if strings.Contains(logs.String(), secret) {
+				t.Errorf("%q is in the log", secret)
+			}
+		}
+	}, &logs)
+}
+
+func TestDatabaseURL(t *testing.T) {
+	for _, row := range []struct{ url, dialect, says string }{
+		{"example.db", "sqlite", ""},
+		{"/tmp/example.db", "sqlite", ""},
+		{"sqlite:example.db", "sqlite", ""},
+		{"postgres://u:p@h:5432/d?sslmode=disable", "postgres", ""},
+		{"mysql://u:p@h:3306/d", "mysql", ""},
+		{"oracle://u:p@h/d", "", `scheme "oracle"`},
+	} {
+		dialector, err := dialectorOf(row.url)
+		if row.says != "" {
+			if err == nil || !strings.Contains(err.Error(), row.says) {
+				t.Errorf("%s: %v", row.url, err)
+			}
+			continue
+		}
+		if err != nil || dialector.Name() != row.dialect {
+			t.Errorf("%s: %v, %v", row.url, dialector, err)
+		}
+	}
+	dsn, err := mysqlDSN("mysql://us%40er:p%3Aw@host/db?tls=true&loc=Local")
+	if want := "us@er:p:w@tcp(host:3306)/db?loc=Local&tls=true"; err != nil || dsn != want {
+		t.Errorf("DSN is %s, %v, want %s", dsn, err, want)
+	}
+	if _, err := mysqlDSN("mysql://u:secret%zz@h/db"); err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("a broken URL: %v", err)
+	}
+}

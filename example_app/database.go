@@ -1,0 +1,108 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	mysqldriver "github.com/go-sql-driver/mysql"
+	"gorm.io/driver/mysql"
+	"gorm.io/driver/postgres"
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+	gormlogger "gorm.io/gorm/logger"
+)
+
+// openDatabase opens what DATABASE_URL names.
+func openDatabase(databaseURL string, logger *slog.Logger) (*gorm.DB, error) {
+	dialector, err := dialectorOf(databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	db, err := gorm.Open(dialector, &gorm.Config{
+		TranslateError: true, // a taken email is gorm.ErrDuplicatedKey on every dialect
+		Logger: gormlogger.NewSlogLogger(logger, gormlogger.Config{
+			SlowThreshold:             time.Second,
+			LogLevel:                  gormlogger.Warn,
+			IgnoreRecordNotFoundError: true,
+			ParameterizedQueries:      true, // no email or hash in the log
+		}),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	pool, err := db.DB()
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	pool.SetMaxOpenConns(16)
+	pool.SetMaxIdleConns(16)
+	pool.SetConnMaxIdleTime(5 * time.Minute)
+	return db, nil
+}
+
+func closeDatabase(db *gorm.DB, logger *slog.Logger) {
+	pool, err := db.DB()
+	if err == nil {
+		err = pool.Close()
+	}
+	if err != nil {
+		logger.Warn("close database", "error", err)
+	}
+}
+
+func dialectorOf(databaseURL string) (gorm.Dialector, error) {
+	scheme, rest, found := strings.Cut(databaseURL, ":")
+	if !found {
+		return sqlite.Open(sqliteDSN(databaseURL)), nil
+	}
+	switch scheme {
+	case "sqlite", "file":
+		return sqlite.Open(sqliteDSN(strings.TrimPrefix(rest, "//"))), nil
+	case "postgres", "postgresql":
+		return postgres.Open(databaseURL), nil
+	case "mysql":
+		dsn, err := mysqlDSN(databaseURL)
+		if err != nil {
+			return nil, err
+		}
+		return mysql.Open(dsn), nil
+	default:
+		return nil, fmt.Errorf("DATABASE_URL has the scheme %q: use a path, sqlite:, postgres:// or mysql://", scheme)
+	}
+}
+
+// sqliteDSN lets readers and a writer work side by side (WAL), makes a second writer wait for the first, and has every
+// transaction that will write say so at its begin: one that read before would fail when it came to write.
+func sqliteDSN(path string) string {
+	separator := "?"
+	if strings.Contains(path, "?") {
+		separator = "&"
+	}
+	return "file:" + path + separator + "_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate"
+}
+
+// mysqlDSN turns a URL into the form that the driver takes. The URL's query is passed on as the driver's parameters.
+func mysqlDSN(databaseURL string) (string, error) {
+	u, err := url.Parse(databaseURL)
+	if err != nil {
+		return "", errors.New("DATABASE_URL is not mysql://user:password@host:port/db") // err would quote the password
+	}
+	config, err := mysqldriver.ParseDSN("/?" + u.RawQuery)
+	if err != nil {
+		return "", fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	config.User = u.User.Username()
+	config.Passwd, _ = u.User.Password()
+	config.Net = "tcp"
+	config.Addr = u.Host
+	if u.Port() == "" {
+		config.Addr = net.JoinHostPort(u.Hostname(), "3306")
+	}
+	config.DBName = strings.TrimPrefix(u.Path, "/")
+	return config.FormatDSN(), nil
+}

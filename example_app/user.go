@@ -1,0 +1,75 @@
+package main
+
+import (
+	"strings"
+	"unicode"
+
+	"github.com/alexedwards/argon2id"
+	"gorm.io/gorm"
+)
+
+// user is a row of the host's own table. What is tagged for JSON is what clients may see.
+type user struct {
+	ID              string `json:"id" gorm:"primaryKey;size:36"`
+	Name            string `json:"name" gorm:"size:100;not null"`
+	Email           string `json:"email" gorm:"size:255;not null;uniqueIndex"`
+	Role            string `json:"role" gorm:"size:20;not null"`
+	IsEmailVerified bool   `json:"isEmailVerified" gorm:"not null"`
+	PasswordHash    string `json:"-" gorm:"size:255;not null"`
+}
+
+// findUser returns the user that the condition finds, or nil where there is none.
+func findUser(db *gorm.DB, condition string, value string) (*user, error) {
+	var users []user
+	if err := db.Where(condition, value).Limit(1).Find(&users).Error; err != nil || len(users) == 0 {
+		return nil, err
+	}
+	return &users[0], nil
+}
+
+// normalEmail makes one of an address's spellings the one that is stored, so that no dialect's collation matters.
+func normalEmail(email string) string {
+	return strings.ToLower(strings.TrimSpace(email))
+}
+
+// goodPassword asks for 8 characters with a letter and a digit among them.
+func goodPassword(password string) bool {
+	return len([]rune(password)) >= 8 &&
+		strings.ContainsFunc(password, unicode.IsLetter) && strings.ContainsFunc(password, unicode.IsDigit)
+}
+
+// hasher hashes passwords with Argon2id, at the OWASP cheat sheet's setting of 19 MiB and two passes, and so many at
+// a time as there are places: a crowd at the log-in waits instead of eating the memory.
+type hasher struct {
+	places chan struct{}
+	params argon2id.Params
+	dummy  string // for users that aren't there, so that they take as long
+}
+
+func newHasher(places int) (*hasher, error) {
+	h := &hasher{
+		places: make(chan struct{}, places),
+		params: argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32},
+	}
+	var err error
+	h.dummy, err = h.hash("")
+	return h, err
+}
+
+func (h *hasher) hash(password string) (string, error) {
+	h.places <- struct{}{}
+	defer func() { <-h.places }()
+	return argon2id.CreateHash(password, &h.params)
+}
+
+// matches reports whether the password is the user's. It takes as long for a nil user, whom no password matches.
+func (h *hasher) matches(u *user, password string) (bool, error) {
+	hash := h.dummy
+	if u != nil {
+		hash = u.PasswordHash
+	}
+	h.places <- struct{}{}
+	defer func() { <-h.places }()
+	match, err := argon2id.ComparePasswordAndHash(password, hash)
+	return match && u != nil, err
+}
