@@ -1,0 +1,49 @@
+GOLANGCI_LINT_VERSION := v2.15.0
+FUZZTIME ?= 10s
+BIN := $(CURDIR)/.bin
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## serve the example app on SQLite
+	go run ./example_app
+
+.PHONY: test
+test: ## run the tests; on PostgreSQL and MariaDB too where their DSNs are set
+	go test ./...
+
+.PHONY: test-all
+test-all: ## run the tests with the race detector on every database; refuses to skip one
+	@test -n "$$REFRESHTOKENS_POSTGRES_DSN" || { echo 'REFRESHTOKENS_POSTGRES_DSN is not set'; exit 1; }
+	@test -n "$$REFRESHTOKENS_MYSQL_DSN" || { echo 'REFRESHTOKENS_MYSQL_DSN is not set'; exit 1; }
+	go test -race ./...
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME (10s)
+	go test -run '^$$' -fuzz '^FuzzBody$$' -fuzztime $(FUZZTIME) .
+	go test -run '^$$' -fuzz '^FuzzVerify$$' -fuzztime $(FUZZTIME) ./plugin
+	go test -run '^$$' -fuzz '^FuzzAuthorization$$' -fuzztime $(FUZZTIME) ./middleware
+
+.PHONY: lint
+lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## check formatting, vet and lint
+	$< fmt --diff
+	go vet ./...
+	$< run ./...
+
+$(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION):
+	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	mv $(BIN)/golangci-lint $@
+
+.PHONY: host
+host: ## build a throw-away app from the README's first listing, with cgo and without
+	bash .ci/host
+
+.PHONY: readme
+readme: ## paste the README's curl lines against a running example app
+	bash .ci/readme
+
+.PHONY: ci
+ci: ## all that lands or refuses a change
+	bash .ci/run
