@@ -409,6 +409,8 @@ func TestHostileAuthorization(t *testing.T) {
 		{"quoted", []string{`Bearer "` + token + `"`}, invalidToken},
 		{"1 MiB", []string{"Bearer " + strings.Repeat("x", 1<<20)}, invalidToken},
 		{"nested 9,000 deep", []string{"Bearer " + testhost.Sign(testhost.Header, nested(9000), []byte(testhost.Secret))}, invalidToken},
+		{"well signed and over 8 KiB", []string{"Bearer " + testhost.Sign(testhost.Header, pad(marshal(host.Claims(token)), 8<<10), []byte(testhost.Secret))}, invalidToken},
+		{"well signed and under 8 KiB", []string{"Bearer " + testhost.Sign(testhost.Header, pad(marshal(host.Claims(token)), 5<<10), []byte(testhost.Secret))}, ""},
 		{"1 MiB of a good beginning", []string{"Bearer " + testhost.Header + "." + strings.Repeat("x", 1<<20)}, invalidToken},
 		{"good", []string{"Bearer " + token}, ""},
 		{"any case", []string{"bEARER " + token}, ""},

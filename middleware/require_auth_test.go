@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"gorm.io/gorm"
@@ -80,7 +81,7 @@ func TestRefusedRequestsStopThere(t *testing.T) {
 }
 
 func TestLiveSession(t *testing.T) {
-	host := newHost(t)
+	host := newHost(t, func(config *refreshtokens.Config) { config.RefreshTTL = time.Minute })
 	host.Router.GET("/", host.RequireAuth(middleware.LiveSession()), func(c *gin.Context) { c.Status(http.StatusOK) })
 	tokens := host.Login("alice")
 	get := func() int { return host.Bearer(http.MethodGet, "/", tokens.Access.Token).Code }
@@ -92,6 +93,11 @@ func TestLiveSession(t *testing.T) {
 	}
 	if got := get(); got != http.StatusUnauthorized {
 		t.Errorf("after its end: %d", got)
+	}
+	tokens = host.Login("alice")
+	host.Clock.Advance(time.Minute)
+	if got := get(); got != http.StatusUnauthorized {
+		t.Errorf("idled out: %d", got)
 	}
 }
 
