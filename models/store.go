@@ -31,8 +31,9 @@ func session(db *gorm.DB) *gorm.DB {
 
 // Create inserts a row.
 func (s *Store) Create(ctx context.Context, row *RefreshToken) error {
-	if err := s.db.WithContext(ctx).Create(row).Error; err != nil {
-		return fmt.Errorf("models: create session: %w", err)
+	result := s.run(ctx, func(db *gorm.DB) *gorm.DB { return db.Create(row) })
+	if result.Error != nil {
+		return fmt.Errorf("models: create session: %w", result.Error)
 	}
 	return nil
 }
@@ -40,15 +41,17 @@ func (s *Store) Create(ctx context.Context, row *RefreshToken) error {
 // Rotate makes next the row of its session in one UPDATE by primary key, on the condition that the session is next's
 // subject's, not revoked, and of an earlier generation. It reports whether the condition held.
 func (s *Store) Rotate(ctx context.Context, next *RefreshToken) (bool, error) {
-	result := s.db.WithContext(ctx).Model(&RefreshToken{}).
-		Where("id = ? AND subject = ? AND generation < ? AND revoked_at = 0", next.ID, next.Subject, next.Generation).
-		UpdateColumns(map[string]any{
-			"generation": next.Generation,
-			"issued_at":  next.IssuedAt,
-			"expires_at": next.ExpiresAt,
-			"user_agent": next.UserAgent,
-			"ip":         next.IP,
-		})
+	result := s.run(ctx, func(db *gorm.DB) *gorm.DB {
+		return db.Model(&RefreshToken{}).
+			Where("id = ? AND subject = ? AND generation < ? AND revoked_at = 0", next.ID, next.Subject, next.Generation).
+			UpdateColumns(map[string]any{
+				"generation": next.Generation,
+				"issued_at":  next.IssuedAt,
+				"expires_at": next.ExpiresAt,
+				"user_agent": next.UserAgent,
+				"ip":         next.IP,
+			})
+	})
 	if result.Error != nil {
 		return false, fmt.Errorf("models: rotate session: %w", result.Error)
 	}
@@ -57,9 +60,12 @@ func (s *Store) Rotate(ctx context.Context, next *RefreshToken) (bool, error) {
 
 // Find returns the row of a session, or nil where there is none.
 func (s *Store) Find(ctx context.Context, id Text) (*RefreshToken, error) {
-	var rows []RefreshToken // Find, not First: First logs a miss as an error
-	if err := s.db.WithContext(ctx).Where("id = ?", id).Limit(1).Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("models: find session: %w", err)
+	var rows []RefreshToken
+	result := s.run(ctx, func(db *gorm.DB) *gorm.DB {
+		return db.Where("id = ?", id).Limit(1).Find(&rows) // not First, which logs a miss as an error
+	})
+	if result.Error != nil {
+		return nil, fmt.Errorf("models: find session: %w", result.Error)
 	}
 	if len(rows) == 0 {
 		return nil, nil
@@ -70,11 +76,12 @@ func (s *Store) Find(ctx context.Context, id Text) (*RefreshToken, error) {
 // ListLive returns the subject's live sessions, newest use first.
 func (s *Store) ListLive(ctx context.Context, subject Text, now, cutoff int64) ([]RefreshToken, error) {
 	var rows []RefreshToken
-	err := s.db.WithContext(ctx).
-		Where("subject = ? AND revoked_at = 0 AND expires_at > ? AND created_at > ?", subject, now, cutoff).
-		Order("issued_at DESC, id DESC").Find(&rows).Error
-	if err != nil {
-		return nil, fmt.Errorf("models: list sessions: %w", err)
+	result := s.run(ctx, func(db *gorm.DB) *gorm.DB {
+		return db.Where("subject = ? AND revoked_at = 0 AND expires_at > ? AND created_at > ?", subject, now, cutoff).
+			Order("issued_at DESC, id DESC").Find(&rows)
+	})
+	if result.Error != nil {
+		return nil, fmt.Errorf("models: list sessions: %w", result.Error)
 	}
 	return rows, nil
 }
@@ -84,29 +91,30 @@ func (s *Store) ListLive(ctx context.Context, subject Text, now, cutoff int64) (
 // It asks for no particular generation or expiry: after a fail-over the row may be older than the client's token, and
 // the session must end all the same.
 func (s *Store) Revoke(ctx context.Context, id, subject Text, now int64, why Reason) (bool, error) {
-	return s.revoke(s.db.WithContext(ctx).
-		Where("id = ? AND subject = ? AND revoked_at = 0", id, subject), now, why)
+	return s.revoke(ctx, now, why, "id = ? AND subject = ? AND revoked_at = 0", id, subject)
 }
 
 // RevokeReused ends one session of the subject's for reuse, on the condition that its generation is still later than
 // the spent one that came back. It reports whether it did.
 func (s *Store) RevokeReused(ctx context.Context, id, subject Text, spent, now int64) (bool, error) {
-	return s.revoke(s.db.WithContext(ctx).
-		Where("id = ? AND subject = ? AND generation > ? AND revoked_at = 0", id, subject, spent), now, ReasonReuse)
+	return s.revoke(ctx, now, ReasonReuse, "id = ? AND subject = ? AND generation > ? AND revoked_at = 0", id, subject, spent)
 }
 
 // RevokeAll ends every session of the subject's but those in except.
 func (s *Store) RevokeAll(ctx context.Context, subject Text, except []Text, now int64, why Reason) error {
-	query := s.db.WithContext(ctx).Where("subject = ? AND revoked_at = 0", subject)
+	condition, args := "subject = ? AND revoked_at = 0", []any{subject}
 	if len(except) > 0 {
-		query = query.Where("id NOT IN ?", except)
+		condition, args = condition+" AND id NOT IN ?", append(args, except)
 	}
-	_, err := s.revoke(query, now, why)
+	_, err := s.revoke(ctx, now, why, condition, args...)
 	return err
 }
 
-func (s *Store) revoke(query *gorm.DB, now int64, why Reason) (bool, error) {
-	result := query.Model(&RefreshToken{}).UpdateColumns(map[string]any{"revoked_at": now, "revoked_for": why})
+func (s *Store) revoke(ctx context.Context, now int64, why Reason, condition string, args ...any) (bool, error) {
+	result := s.run(ctx, func(db *gorm.DB) *gorm.DB {
+		return db.Model(&RefreshToken{}).Where(condition, args...).
+			UpdateColumns(map[string]any{"revoked_at": now, "revoked_for": why})
+	})
 	if result.Error != nil {
 		return false, fmt.Errorf("models: revoke session: %w", result.Error)
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"gorm.io/gorm"
+	"gorm.io/plugin/dbresolver"
 
 	"github.com/seed-2f82c0fd/refreshtokens"
 	"github.com/seed-2f82c0fd/refreshtokens/middleware"
@@ -146,7 +147,7 @@ func (h *Host) WantRefresh(token string, status int) {
 func (h *Host) Rows() []models.RefreshToken {
 	h.t.Helper()
 	var rows []models.RefreshToken
-	if err := h.DB.Order("id").Find(&rows).Error; err != nil {
+	if err := h.DB.Clauses(dbresolver.Write).Order("id").Find(&rows).Error; err != nil {
 		h.t.Fatal(err)
 	}
 	return rows

@@ -1,0 +1,111 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+const (
+	maxTries  = 12
+	firstWait = 2 * time.Millisecond
+	maxWait   = 200 * time.Millisecond
+)
+
+// run runs one statement, and again while it fails in a way that has changed nothing and may pass by itself: with a
+// growing, random wait in between, a bounded number of times, and no longer than ctx lasts.
+//
+// Within a transaction of the host's there is no second try: the transaction is over, and only the host can repeat it.
+func (s *Store) run(ctx context.Context, statement func(db *gorm.DB) *gorm.DB) *gorm.DB {
+	wait := firstWait
+	for try := 1; ; try++ {
+		result := statement(s.db.WithContext(ctx))
+		if result.Error == nil || try == maxTries || s.inTransaction() || !isTransient(result.Error) {
+			return result
+		}
+		timer := time.NewTimer(rand.N(wait)) //nolint:gosec // jitter need not be secret
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return result
+		case <-timer.C:
+		}
+		wait = min(2*wait, maxWait)
+	}
+}
+
+func (s *Store) inTransaction() bool {
+	_, ok := s.db.Statement.ConnPool.(gorm.TxCommitter)
+	return ok
+}
+
+// isTransient tells a deadlock, a serialization failure, a lock timeout and a busy database from other errors. A lost
+// connection is none of them: the statement may have been carried out.
+//
+// It knows the drivers by the shape of their errors, so that none need be imported: an SQLSTATE method (pgx, pq), a
+// Number field (go-sql-driver/mysql), a Code field or method (the SQLite drivers).
+func isTransient(err error) bool {
+	var state interface{ SQLState() string }
+	if errors.As(err, &state) {
+		return slices.Contains([]string{
+			"40001", // serialization_failure, and CockroachDB's "restart transaction"
+			"40P01", // deadlock_detected
+			"55P03", // lock_not_available
+		}, state.SQLState())
+	}
+	for ; err != nil; err = errors.Unwrap(err) {
+		if number, ok := uintField(err, "Number"); ok {
+			return slices.Contains([]uint64{
+				1020, // record has changed since last read (MariaDB's snapshot isolation)
+				1047, // node not ready (Galera)
+				1205, // lock wait timeout
+				1213, // deadlock, and Galera's certification failure
+				3572, // lock not available at once
+			}, number)
+		}
+		if code, ok := sqliteCode(err); ok {
+			return code&0xff == 5 || code&0xff == 6 // SQLITE_BUSY, SQLITE_LOCKED, and their extended codes
+		}
+	}
+	return false
+}
+
+func sqliteCode(err error) (int64, bool) {
+	if coded, ok := err.(interface{ Code() int }); ok { //nolint:errorlint // the chain is walked by the caller
+		return int64(coded.Code()), true
+	}
+	v := structOf(err)
+	if !v.IsValid() {
+		return 0, false
+	}
+	if field := v.FieldByName("Code"); field.IsValid() && field.CanInt() {
+		return field.Int(), true
+	}
+	return 0, false
+}
+
+func uintField(err error, name string) (uint64, bool) {
+	v := structOf(err)
+	if !v.IsValid() {
+		return 0, false
+	}
+	field := v.FieldByName(name)
+	if !field.IsValid() || !field.CanUint() {
+		return 0, false
+	}
+	return field.Uint(), true
+}
+
+// structOf returns the struct behind an error, or an invalid Value.
+func structOf(err error) reflect.Value {
+	v := reflect.Indirect(reflect.ValueOf(err))
+	if v.Kind() != reflect.Struct {
+		return reflect.Value{}
+	}
+	return v
+}
