@@ -156,6 +156,8 @@ func TestContractDelete(t *testing.T) {
 			wantAnswer(t, recorder, http.StatusNotFound, notFoundBody)
 			wantGroupHeaders(t, recorder)
 		}
+		recorder := host.Bearer(http.MethodDelete, refreshPath+"/", mine.Access.Token) // "…/${id}" without an id
+		wantAnswer(t, recorder, http.StatusNotFound, notFoundBody)
 		path := refreshPath + "/" + host.SessionID(second)
 		wantAnswer(t, host.Bearer(http.MethodDelete, path, mine.Access.Token), http.StatusNoContent, "")
 		wantAnswer(t, host.Bearer(http.MethodDelete, path, mine.Access.Token), http.StatusNotFound, notFoundBody)

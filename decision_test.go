@@ -3,6 +3,7 @@ package refreshtokens_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"testing"
@@ -128,6 +129,8 @@ func TestClaimsCallback(t *testing.T) {
 		{"refuses", nil, plugin.ErrSubjectRefused, 401, 1, models.ReasonRefused},
 		{"refuses with a cause", nil, errors.Join(errors.New("no such user"), plugin.ErrSubjectRefused), 401, 1, models.ReasonRefused},
 		{"fails", nil, errDown, 500, 0, ""},
+		{"fails with an error of ours", nil, plugin.ErrNotFound, 500, 0, ""},
+		{"fails with another error of ours", nil, fmt.Errorf("x: %w", plugin.ErrExpired), 500, 0, ""},
 		{"overrides sub", map[string]any{"sub": "root"}, nil, 500, 0, ""},
 		{"overrides sub in another case", map[string]any{"SUB": "root"}, nil, 500, 0, ""},
 		{"overrides a name that folds to sid", map[string]any{"\u017fid": "x"}, nil, 500, 0, ""},

@@ -26,7 +26,8 @@ import (
 // Config holds every setting; see [plugin.Config].
 type Config = plugin.Config
 
-// Plugin is the Service with its routes and its middleware.
+// Plugin is the Service with its routes and its middleware. Issue, Refresh, VerifyAccess, Session, Sessions, Revoke,
+// RevokeSession, RevokeAll, Purge and WithDB are methods of the embedded [plugin.Service].
 type Plugin struct {
 	*plugin.Service
 }
@@ -56,6 +57,7 @@ func (p *Plugin) Register(router gin.IRouter) {
 	group.POST("/logout", p.logout)
 	group.GET("/refresh-tokens", bearer, p.list)
 	group.DELETE("/refresh-tokens/:id", bearer, p.revokeOne)
+	group.DELETE("/refresh-tokens/", bearer, p.revokeOne) // an empty id is of no session, and no way to log out everywhere
 	group.DELETE("/refresh-tokens", bearer, p.revokeAll)
 }
 

@@ -31,7 +31,9 @@ func TestClaimsReachTheHost(t *testing.T) {
 	reached := false
 	host.Router.GET("/", host.RequireAuth(), func(c *gin.Context) {
 		reached = true
-		for name, ctx := range map[string]context.Context{"gin": c, "request": c.Request.Context()} {
+		derived, cancel := context.WithTimeout(c, time.Hour)
+		defer cancel()
+		for name, ctx := range map[string]context.Context{"gin": c, "request": c.Request.Context(), "derived": derived} {
 			if got := middleware.Subject(ctx); got != "alice" {
 				t.Errorf("%s: subject is %q", name, got)
 			}

@@ -32,8 +32,8 @@ type Config struct {
 	SessionTTL time.Duration
 
 	// GracePeriod is how long the predecessor of a refresh token is answered with that same token again, for tabs that
-	// race and for answers that got lost. Default: 10 seconds. A negative value turns it off: then every retry is
-	// treated as theft and ends the session.
+	// race and for answers that got lost; it may last up to a second longer. Default: 10 seconds. A negative value turns
+	// it off: then every retry is treated as theft and ends the session.
 	GracePeriod time.Duration
 
 	// Leeway tolerates clocks that run apart when access tokens are verified, 60 seconds at most. Default: 0.
@@ -45,12 +45,14 @@ type Config struct {
 
 	// Claims is asked for further claims whenever an access token is minted, so that roles are always fresh; nil adds
 	// none. It may refuse the subject with [ErrSubjectRefused], which ends the session. Any other error fails the call
-	// and spends nothing. It may not set a claim that this module sets itself, which is [ErrInvalidClaims].
+	// and spends nothing. It may not set a claim that this module sets itself, which is [ErrInvalidClaims]. It runs
+	// before anything is written, for many requests at once.
 	Claims func(ctx context.Context, subject string) (map[string]any, error)
 
 	// OnReuse, where set, is told once of each session that ended because a spent refresh token came back, which means
 	// that the token was stolen or that a client is broken: the session as it was, and who presented the token. It runs
-	// within the request, so it should hand slow work on.
+	// within the request, so it should hand slow work on; ctx has the request's values and ten seconds, whether the
+	// presenter hangs up or not.
 	OnReuse func(ctx context.Context, session Session, presenter Client)
 
 	// Logger receives reuse as warnings, and the causes of 500s. Default: slog.Default().

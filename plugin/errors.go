@@ -1,6 +1,9 @@
 package plugin
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 // The errors a caller can tell apart with errors.Is. Each comes wrapped with its cause; no text of any holds a token, a
 // part of one, or a key. An error that is none of these is a failure of the database, or of the host's Claims callback:
@@ -19,9 +22,16 @@ var (
 	ErrSubjectRefused = errors.New("subject refused")
 	// ErrNotFound: the subject has no such live session.
 	ErrNotFound = errors.New("session not found")
-	// ErrInvalidSubject: a subject that is empty, over 255 bytes, not UTF-8, or holds a NUL.
-	ErrInvalidSubject = errors.New("invalid subject")
+	// ErrInvalidSubject: a subject that is not 1 to 255 bytes of UTF-8 without NUL.
+	ErrInvalidSubject = errors.New("invalid subject: it must be 1 to 255 bytes of UTF-8 without NUL")
 	// ErrInvalidClaims: the host's Claims callback returned a reserved claim, one that JSON can't express, or so many
 	// that the token would be over 8 KiB.
 	ErrInvalidClaims = errors.New("invalid claims")
 )
+
+// isOurs tells whether err is one of the errors above.
+func isOurs(err error) bool {
+	return slices.ContainsFunc([]error{
+		ErrInvalidToken, ErrExpired, ErrReused, ErrRevoked, ErrSubjectRefused, ErrNotFound, ErrInvalidSubject, ErrInvalidClaims,
+	}, func(ours error) bool { return errors.Is(err, ours) })
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/seed-2f82c0fd/refreshtokens/models"
 )
@@ -25,8 +26,10 @@ func (s *Service) Refresh(ctx context.Context, token string, client Client) (Tok
 	}
 	custom, err := s.customClaims(ctx, presented.Subject)
 	if errors.Is(err, ErrSubjectRefused) {
-		if _, revokeErr := s.store.Revoke(ctx, models.Text(presented.SessionID), models.Text(presented.Subject), now, models.ReasonRefused); revokeErr != nil {
-			return Tokens{}, revokeErr
+		ctx, cancel := outlive(ctx)
+		defer cancel()
+		if _, err := s.store.Revoke(ctx, models.Text(presented.SessionID), models.Text(presented.Subject), now, models.ReasonRefused); err != nil {
+			return Tokens{}, err
 		}
 	}
 	if err != nil {
@@ -78,6 +81,8 @@ func (s *Service) Refresh(ctx context.Context, token string, client Client) (Tok
 
 // endReused revokes the session, unless someone else just has, and tells of it.
 func (s *Service) endReused(ctx context.Context, presented refreshClaims, row *models.RefreshToken, now int64, presenter Client) (bool, error) {
+	ctx, cancel := outlive(ctx)
+	defer cancel()
 	ended, err := s.store.RevokeReused(ctx, row.ID, row.Subject, presented.Generation, now)
 	if err != nil || !ended {
 		return false, err
@@ -89,4 +94,13 @@ func (s *Service) endReused(ctx context.Context, presented refreshClaims, row *m
 		s.config.OnReuse(ctx, s.session(row), presenter)
 	}
 	return true, nil
+}
+
+// revokeTimeout bounds a revocation that its request no longer does.
+const revokeTimeout = 10 * time.Second
+
+// outlive returns a context that the request's end doesn't end: a thief who hangs up must not keep the session alive, nor
+// its owner from being told.
+func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 }

@@ -4,6 +4,7 @@ package plugin
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -70,7 +71,11 @@ func New(config Config) (*Service, error) {
 }
 
 // WithDB returns the Service on db, which may be a transaction of the host's: what it then writes stands or falls with
-// that transaction.
+// that transaction, and what fails for a deadlock is for the host to repeat.
+//
+// The Claims callback is not told of db. It doesn't see what the transaction has not committed yet, and would wait for it
+// for ever on a pool of one connection: call Issue for a new user after the commit. Don't call Refresh in a transaction
+// that its error rolls back: [ErrReused] and [ErrSubjectRefused] come with a revocation that has to stay.
 func (s *Service) WithDB(db *gorm.DB) *Service {
 	with := *s
 	with.store = models.NewStore(db)
@@ -90,7 +95,7 @@ const sweepLimit = 100
 // what the Claims callback returned, or the database's; in each case no session was started.
 func (s *Service) Issue(ctx context.Context, subject string, client Client) (Tokens, error) {
 	if !validSubject(subject) {
-		return Tokens{}, fmt.Errorf("%w: it must be 1 to %d bytes of UTF-8 without NUL", ErrInvalidSubject, models.SubjectSize)
+		return Tokens{}, ErrInvalidSubject
 	}
 	custom, err := s.customClaims(ctx, subject)
 	if err != nil {
@@ -179,10 +184,13 @@ func (s *Service) customClaims(ctx context.Context, subject string) (map[string]
 		return nil, nil
 	}
 	custom, err := s.config.Claims(ctx, subject)
-	if err != nil {
-		return nil, fmt.Errorf("claims callback: %w", err)
+	if err == nil || errors.Is(err, ErrSubjectRefused) {
+		return custom, err
 	}
-	return custom, nil
+	if isOurs(err) { // of something else that the callback did: here it is a failure like any other
+		return nil, fmt.Errorf("claims callback: %s", err.Error())
+	}
+	return nil, fmt.Errorf("claims callback: %w", err)
 }
 
 // mint returns the tokens of a row. The refresh token is a function of row and key alone.

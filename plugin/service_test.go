@@ -1,6 +1,7 @@
 package plugin_test
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"net/http"
@@ -151,6 +152,10 @@ func TestErrorsCanBeToldApart(t *testing.T) {
 		_, err := host.Session(t.Context(), subject, id)
 		return err
 	}
+	sessions := func(subject string) error {
+		_, err := host.Sessions(t.Context(), subject)
+		return err
+	}
 	first := host.Login("alice")
 	spent := first.Refresh.Token
 	live := host.MustRefresh(spent).Refresh.Token
@@ -172,6 +177,8 @@ func TestErrorsCanBeToldApart(t *testing.T) {
 		{"look-up of another's session", session("alice", host.SessionID(other)), plugin.ErrNotFound},
 		{"look-up of a revoked session", session("alice", host.SessionID(first)), plugin.ErrNotFound},
 		{"look-up of a live session", session("bob", host.SessionID(other)), nil},
+		{"all of nobody", host.RevokeAll(t.Context(), ""), plugin.ErrInvalidSubject},
+		{"sessions of nobody", sessions(""), plugin.ErrInvalidSubject},
 		{"all but what is no session", host.RevokeAll(t.Context(), "bob", "x"), plugin.ErrNotFound},
 		{"bob's session lives on", refresh(other.Refresh.Token), nil},
 	} {
@@ -252,6 +259,37 @@ func TestPurgeAndSweep(t *testing.T) {
 			t.Errorf("%d rows, want the 2 that may be live", got)
 		}
 	})
+}
+
+// TestSecretIsCopied: a host may wipe its own copy.
+func TestSecretIsCopied(t *testing.T) {
+	secret := []byte(testhost.Secret)
+	host := testhost.New(t, testdb.Open(t, testdb.SQLite(t), &gorm.Config{}), func(c *refreshtokens.Config) { c.Secret = secret })
+	tokens := host.Login("alice")
+	clear(secret)
+	if _, err := host.VerifyAccess(tokens.Access.Token); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestThiefWhoHangsUp: reuse ends the session, and is told of, though the request was cancelled in the middle.
+func TestThiefWhoHangsUp(t *testing.T) {
+	db := testdb.Open(t, testdb.SQLite(t), &gorm.Config{})
+	told := false
+	host := testhost.New(t, db, func(c *refreshtokens.Config) {
+		c.OnReuse = func(ctx context.Context, _ plugin.Session, _ plugin.Client) { told = ctx.Err() == nil }
+	})
+	spent := host.Login("alice").Refresh.Token
+	live := host.MustRefresh(spent).Refresh.Token
+	host.Clock.Advance(time.Minute)
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := db.Callback().Query().After("*").Register("test:hangup", func(*gorm.DB) { cancel() }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := host.Refresh(ctx, spent, plugin.Client{}); !errors.Is(err, plugin.ErrReused) || !told {
+		t.Errorf("%v, told: %v", err, told)
+	}
+	host.WantRefresh(live, http.StatusUnauthorized)
 }
 
 // FuzzVerify: what is accepted as a token, of either kind, is byte for byte what signing its payload makes.

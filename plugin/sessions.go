@@ -47,8 +47,12 @@ func (s *Service) Session(ctx context.Context, subject, id string) (Session, err
 	return s.session(row), nil
 }
 
-// Sessions lists the subject's live sessions, newest use first; none is an empty list.
+// Sessions lists the subject's live sessions, newest use first; none is an empty list. Errors: [ErrInvalidSubject], or
+// the database's.
 func (s *Service) Sessions(ctx context.Context, subject string) ([]Session, error) {
+	if !validSubject(subject) {
+		return nil, ErrInvalidSubject
+	}
 	now := s.now()
 	rows, err := s.store.ListLive(ctx, models.Text(subject), now, s.cutoff(now))
 	if err != nil {
@@ -92,7 +96,12 @@ func (s *Service) revoke(ctx context.Context, subject, id string, now int64, why
 }
 
 // RevokeAll ends all of the subject's sessions, but those whose ids are in except. It is no error if there are none.
+// Errors: [ErrInvalidSubject], or [ErrNotFound] where an id in except can't be a session's, and nothing is ended; or the
+// database's.
 func (s *Service) RevokeAll(ctx context.Context, subject string, except ...string) error {
+	if !validSubject(subject) {
+		return ErrInvalidSubject
+	}
 	keep := make([]models.Text, 0, len(except))
 	for _, id := range except {
 		if !validSessionID(id) {
