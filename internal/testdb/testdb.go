@@ -187,6 +187,18 @@ func Postgres(t testing.TB) gorm.Dialector {
 
 func openPostgres(t testing.TB, params map[string]string) gorm.Dialector {
 	t.Helper()
+	scoped := NewPostgres(t)
+	for key, value := range params {
+		scoped.RuntimeParams[key] = value
+	}
+	pool := stdlib.OpenDB(*scoped)
+	t.Cleanup(func() { _ = pool.Close() })
+	return postgres.New(postgres.Config{Conn: pool})
+}
+
+// NewPostgres makes a new schema, which the search path of the answer names.
+func NewPostgres(t testing.TB) *pgx.ConnConfig {
+	t.Helper()
 	config, err := pgx.ParseConfig(needDSN(t, PostgresDSN))
 	if err != nil {
 		t.Fatal(err)
@@ -200,12 +212,7 @@ func openPostgres(t testing.TB, params map[string]string) gorm.Dialector {
 	})
 	scoped := config.Copy()
 	scoped.RuntimeParams["search_path"] = name
-	for key, value := range params {
-		scoped.RuntimeParams[key] = value
-	}
-	pool := stdlib.OpenDB(*scoped)
-	t.Cleanup(func() { _ = pool.Close() })
-	return postgres.New(postgres.Config{Conn: pool})
+	return scoped
 }
 
 // MySQL is a new database of the server that [MySQLDSN] names; without that the test is skipped.
@@ -214,6 +221,19 @@ func MySQL(t testing.TB) gorm.Dialector {
 }
 
 func openMySQL(t testing.TB, params string) gorm.Dialector {
+	t.Helper()
+	scoped, err := mysqldriver.ParseDSN("/?" + params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := NewMySQL(t)
+	scoped.User, scoped.Passwd, scoped.Net, scoped.Addr = config.User, config.Passwd, config.Net, config.Addr
+	scoped.DBName = config.DBName
+	return mysql.Open(scoped.FormatDSN())
+}
+
+// NewMySQL makes a new database, which the answer names.
+func NewMySQL(t testing.TB) *mysqldriver.Config {
 	t.Helper()
 	config, err := mysqldriver.ParseDSN(needDSN(t, MySQLDSN))
 	if err != nil {
@@ -229,13 +249,9 @@ func openMySQL(t testing.TB, params string) gorm.Dialector {
 		execute(t, admin, "DROP DATABASE "+name)
 		_ = admin.Close()
 	})
-	scoped, err := mysqldriver.ParseDSN("/?" + params)
-	if err != nil {
-		t.Fatal(err)
-	}
-	scoped.User, scoped.Passwd, scoped.Net, scoped.Addr = config.User, config.Passwd, config.Net, config.Addr
+	scoped := config.Clone()
 	scoped.DBName = name
-	return mysql.Open(scoped.FormatDSN())
+	return scoped
 }
 
 func needDSN(t testing.TB, variable string) string {
