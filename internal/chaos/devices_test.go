@@ -1,0 +1,210 @@
+package chaos_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// fleet is devices that are logged in and refresh, whatever happens to the servers. A device that gets no answer, or a
+// 5xx, sends the same token again; the only thing it can't take is a 401.
+type fleet struct {
+	t         *testing.T
+	client    *http.Client
+	mu        sync.Mutex
+	bases     []string // where the app listens; a device picks any for each request
+	refreshes atomic.Int64
+	failures  atomic.Int64 // no answer, or a 5xx
+	calm      atomic.Bool  // failures are errors now
+	devices   []*device
+}
+
+type device struct {
+	*fleet
+	name   string
+	access string
+	token  string
+}
+
+func newFleet(t *testing.T, size int, bases ...string) *fleet {
+	f := &fleet{t: t, bases: bases, client: &http.Client{
+		Timeout:   20 * time.Second,
+		Transport: &http.Transport{MaxIdleConnsPerHost: 2 * size},
+	}}
+	for i := range size {
+		d := &device{fleet: f, name: fmt.Sprintf("device%d", i)}
+		d.enter("register")
+		f.devices = append(f.devices, d)
+	}
+	return f
+}
+
+func (f *fleet) moveTo(bases ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.bases = bases
+	f.client.CloseIdleConnections()
+}
+
+func (f *fleet) base() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.bases[rand.IntN(len(f.bases))]
+}
+
+// post returns the status and body, or 0 where there was no answer.
+func (f *fleet) post(path string, body any) (int, []byte) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		f.t.Error(err)
+	}
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, f.base()+path, bytes.NewReader(text))
+	if err != nil {
+		f.t.Error(err)
+		return 0, nil
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := f.client.Do(request)
+	if err != nil {
+		return 0, []byte(err.Error())
+	}
+	defer func() { _ = response.Body.Close() }()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		return 0, []byte(err.Error())
+	}
+	return response.StatusCode, answer
+}
+
+type tokens struct{ Access, Refresh struct{ Token string } }
+
+// enter registers or logs in.
+func (d *device) enter(how string) {
+	var status int
+	var body []byte
+	for range 100 {
+		status, body = d.post("/v1/auth/"+how, map[string]string{
+			"name": d.name, "email": d.name + "@example.com", "password": "correct horse 1",
+		})
+		var answer struct{ Tokens tokens }
+		if status == http.StatusOK || status == http.StatusCreated {
+			if err := json.Unmarshal(body, &answer); err != nil {
+				d.t.Error(err)
+			}
+			d.access, d.token = answer.Tokens.Access.Token, answer.Tokens.Refresh.Token
+			return
+		}
+		if status == http.StatusBadRequest && how == "register" {
+			how = "login" // it was registered before the answer got lost
+		}
+		d.failed(status, body)
+	}
+	d.t.Errorf("%s: could not %s: %d %s", d.name, how, status, body)
+}
+
+func (d *device) failed(status int, body []byte) {
+	d.failures.Add(1)
+	if d.calm.Load() {
+		d.t.Errorf("%s: %d %s although nothing is being killed", d.name, status, body)
+	}
+	time.Sleep(time.Duration(10+rand.IntN(20)) * time.Millisecond)
+}
+
+// refresh sends the token once.
+func (d *device) refresh() {
+	status, body := d.post("/v1/auth/refresh-tokens", map[string]string{"refreshToken": d.token})
+	switch {
+	case status == http.StatusOK:
+		var answer tokens
+		if err := json.Unmarshal(body, &answer); err != nil {
+			d.t.Error(err)
+		}
+		d.access, d.token = answer.Access.Token, answer.Refresh.Token
+		d.refreshes.Add(1)
+	case status == http.StatusUnauthorized:
+		d.t.Errorf("%s was locked out", d.name)
+		d.enter("login")
+	default:
+		d.failed(status, body)
+	}
+}
+
+// logout ends the session, insists until it is answered, and makes sure that it stays ended.
+func (d *device) logout() {
+	ended := d.token
+	body := map[string]string{"refreshToken": ended}
+	for range 200 {
+		status, answer := d.post("/v1/auth/logout", body)
+		if status == http.StatusNoContent || status == http.StatusNotFound { // 404: done before the answer got lost
+			break
+		}
+		d.failed(status, answer)
+	}
+	for range 200 {
+		status, answer := d.post("/v1/auth/refresh-tokens", body)
+		if status == http.StatusUnauthorized {
+			break
+		}
+		if status == http.StatusOK {
+			d.t.Errorf("%s: the session survived its log-out", d.name)
+			break
+		}
+		d.failed(status, answer)
+	}
+	d.enter("login")
+}
+
+// run has every device refresh, and now and then log out and in again, while body runs.
+func (f *fleet) run(logouts bool, body func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var wait sync.WaitGroup
+	for _, d := range f.devices {
+		wait.Go(func() {
+			for ctx.Err() == nil {
+				if logouts && rand.IntN(200) == 0 {
+					d.logout()
+				} else {
+					d.refresh()
+				}
+			}
+		})
+	}
+	body()
+	cancel()
+	wait.Wait()
+}
+
+// settle lets every device get one answer, and from then on takes no failure.
+func (f *fleet) settle() {
+	for _, d := range f.devices {
+		before := f.refreshes.Load()
+		for range 200 {
+			if d.refresh(); f.refreshes.Load() > before {
+				break
+			}
+		}
+	}
+	f.calm.Store(true)
+	f.run(true, func() { time.Sleep(time.Second) })
+	if f.t.Logf("%d refreshes, %d failures on the way", f.refreshes.Load(), f.failures.Load()); f.refreshes.Load() < int64(5*len(f.devices)) {
+		f.t.Error("there was hardly any load")
+	}
+}
+
+// generation returns the gen claim of the device's token.
+func (d *device) generation() int64 {
+	var claims struct{ Gen int64 }
+	if err := json.Unmarshal(decode(d.t, strings.Split(d.token, ".")[1]), &claims); err != nil {
+		d.t.Error(err)
+	}
+	return claims.Gen
+}
