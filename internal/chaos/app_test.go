@@ -25,12 +25,21 @@ func needEnv(t *testing.T, variable string) {
 	}
 }
 
-var buildApp = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "refreshtokens-chaos")
-	if err != nil {
-		return "", err
+// bin is where the app is built, once for all tests.
+var bin string
+
+func TestMain(m *testing.M) {
+	var err error
+	if bin, err = os.MkdirTemp("", "refreshtokens-chaos"); err != nil {
+		panic(err)
 	}
-	binary := filepath.Join(dir, "example_app")
+	code := m.Run()
+	_ = os.RemoveAll(bin)
+	os.Exit(code)
+}
+
+var buildApp = sync.OnceValues(func() (string, error) {
+	binary := filepath.Join(bin, "example_app")
 	output, err := exec.Command("go", "build", "-o", binary, "../../example_app").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w: %s", err, output)
