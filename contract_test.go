@@ -163,9 +163,9 @@ func TestContractDelete(t *testing.T) {
 		wantAnswer(t, host.Bearer(http.MethodDelete, path, mine.Access.Token), http.StatusNotFound, notFoundBody)
 		host.WantRefresh(second.Refresh.Token, http.StatusUnauthorized)
 
-		for _, query := range []string{"?except=others", "?except=", "?except=current&except=all"} {
+		for _, query := range []string{"?except=others", "?except=", "?except=current&except=all", "?except=current%zz", "?except=current;", "?Except=current", "?keep=current"} {
 			recorder := host.Bearer(http.MethodDelete, refreshPath+query, mine.Access.Token)
-			wantAnswer(t, recorder, http.StatusBadRequest, `{"code":400,"message":"\"except\" can only be \"current\""}`)
+			wantAnswer(t, recorder, http.StatusBadRequest, `{"code":400,"message":"The query can only be \"except=current\""}`)
 		}
 		wantAnswer(t, host.Bearer(http.MethodDelete, refreshPath+"?except=current", mine.Access.Token), http.StatusNoContent, "")
 		host.WantRefresh(third.Refresh.Token, http.StatusUnauthorized)

@@ -13,7 +13,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"slices"
 
 	"github.com/gin-gonic/gin"
 
@@ -120,14 +119,15 @@ func (p *Plugin) revokeOne(c *gin.Context) {
 
 func (p *Plugin) revokeAll(c *gin.Context) {
 	claims, _ := middleware.Claims(c)
-	switch except := c.QueryArray("except"); {
-	case len(except) == 0:
-		p.noContent(c, p.RevokeAll(c.Request.Context(), claims.Subject))
-	case slices.Equal(except, []string{"current"}):
-		p.noContent(c, p.RevokeAll(c.Request.Context(), claims.Subject, claims.SessionID))
-	default:
-		p.noContent(c, reply.BadRequest{Status: http.StatusBadRequest, Message: `"except" can only be "current"`})
+	var keep []string
+	// A query that is misspelt must not end more than was meant.
+	if query := c.Request.URL.RawQuery; query == "except=current" {
+		keep = append(keep, claims.SessionID)
+	} else if query != "" {
+		p.noContent(c, reply.BadRequest{Status: http.StatusBadRequest, Message: `The query can only be "except=current"`})
+		return
 	}
+	p.noContent(c, p.RevokeAll(c.Request.Context(), claims.Subject, keep...))
 }
 
 func (p *Plugin) noContent(c *gin.Context, err error) {
@@ -150,10 +150,15 @@ const maxBody = 8 << 10
 func readRefreshToken(c *gin.Context) (string, error) {
 	mediaType, _, err := mime.ParseMediaType(c.GetHeader("Content-Type"))
 	if err != nil || mediaType != "application/json" {
+		closeUnread(c)
 		return "", reply.BadRequest{Status: http.StatusUnsupportedMediaType, Message: "Content-Type must be application/json"}
+	}
+	if c.Request.Body == nil { // not from a server, which never leaves it out
+		c.Request.Body = http.NoBody
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+		closeUnread(c)
 		return "", reply.BadRequest{Status: http.StatusRequestEntityTooLarge, Message: "The body may have 8 KiB at most"}
 	}
 	if err != nil {
@@ -171,4 +176,9 @@ func readRefreshToken(c *gin.Context) (string, error) {
 		return "", reply.BadRequest{Status: http.StatusBadRequest, Message: `"refreshToken" must be a non-empty string`}
 	}
 	return token, nil
+}
+
+// closeUnread has the answer sent at once, and the connection closed: net/http would wait for the rest of the body first.
+func closeUnread(c *gin.Context) {
+	c.Header("Connection", "close")
 }

@@ -2,8 +2,9 @@ package main
 
 import (
 	"errors"
-	"math"
 	"net/http"
+	"strings"
+	"unicode"
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
@@ -11,17 +12,20 @@ import (
 
 	"github.com/seed-2f82c0fd/refreshtokens"
 	"github.com/seed-2f82c0fd/refreshtokens/middleware"
+	"github.com/seed-2f82c0fd/refreshtokens/models"
 	"github.com/seed-2f82c0fd/refreshtokens/plugin"
 )
 
 const (
-	maxBody         = 8 << 10
-	weakPassword    = "password must have 8 characters or more, with a letter and a digit"
-	wrongEmail      = "email must be an email address"
-	wrongName       = "name must have 1 to 100 characters"
-	takenEmail      = "Email already taken"
-	wrongLogin      = "Incorrect email or password"
-	tooManyFailures = "Too many failed log-ins, try again in a minute"
+	maxBody       = 8 << 10
+	weakPassword  = "password must have 8 characters or more, with a letter and a digit"
+	wrongEmail    = "email must be an email address"
+	wrongName     = "name must have 1 to 100 characters"
+	takenEmail    = "Email already taken"
+	wrongLogin    = "Incorrect email or password"
+	tooManyLogins = "Too many log-ins, try again in a minute"
+
+	validEmail = "required,max=255,email"
 )
 
 // bind reads a JSON body into dst and answers 400 with the message where that fails.
@@ -48,12 +52,12 @@ func (a *app) register(c *gin.Context) {
 	if !bind(c, &body, "The body must be a JSON object with the strings name, email and password") {
 		return
 	}
-	u := user{ID: uuid.NewString(), Name: body.Name, Email: normalEmail(body.Email), Role: "user"}
+	u := user{ID: uuid.NewString(), Name: strings.TrimSpace(body.Name), Email: models.Text(normalEmail(body.Email)), Role: "user"}
 	switch {
-	case a.validate.Var(u.Email, "required,max=255,email") != nil:
+	case a.validate.Var(u.Email, validEmail) != nil:
 		fail(c, http.StatusBadRequest, wrongEmail)
 		return
-	case a.validate.Var(u.Name, "required,max=100") != nil:
+	case a.validate.Var(u.Name, "required,max=100") != nil || strings.ContainsFunc(u.Name, unicode.IsControl):
 		fail(c, http.StatusBadRequest, wrongName)
 		return
 	case !goodPassword(body.Password):
@@ -61,7 +65,7 @@ func (a *app) register(c *gin.Context) {
 		return
 	}
 	var err error
-	if u.PasswordHash, err = a.passwords.hash(body.Password); err != nil {
+	if u.PasswordHash, err = a.passwords.hash(c.Request.Context(), body.Password); err != nil {
 		a.broken(c, err)
 		return
 	}
@@ -86,10 +90,13 @@ func (a *app) login(c *gin.Context) {
 		return
 	}
 	email := normalEmail(body.Email)
-	attempt := c.ClientIP() + " " + email
-	if _, failures, err := a.failures.Status(attempt); err != nil || math.Round(failures) >= loginFailures {
+	if a.logins.OnLimit(c.Writer, c.Request, c.ClientIP()+" "+email) {
 		c.Header("Retry-After", "60")
-		fail(c, http.StatusTooManyRequests, tooManyFailures)
+		fail(c, http.StatusTooManyRequests, tooManyLogins)
+		return
+	}
+	if a.validate.Var(email, validEmail) != nil {
+		failLogin(c)
 		return
 	}
 	u, err := findUser(a.db.WithContext(c.Request.Context()), "email = ?", email)
@@ -97,23 +104,30 @@ func (a *app) login(c *gin.Context) {
 		a.broken(c, err)
 		return
 	}
-	match, err := a.passwords.matches(u, body.Password)
+	match, err := a.passwords.matches(c.Request.Context(), u, body.Password)
 	if err != nil {
 		a.broken(c, err)
 		return
 	}
 	if !match {
-		a.failures.OnLimit(c.Writer, c.Request, attempt)
-		c.Header("WWW-Authenticate", "Bearer")
-		fail(c, http.StatusUnauthorized, wrongLogin)
+		failLogin(c)
 		return
 	}
 	a.answerTokens(c, http.StatusOK, u)
 }
 
+func failLogin(c *gin.Context) {
+	c.Header("WWW-Authenticate", "Bearer")
+	fail(c, http.StatusUnauthorized, wrongLogin)
+}
+
 // answerTokens logs the user in.
 func (a *app) answerTokens(c *gin.Context, status int, u *user) {
 	tokens, err := a.auth.Issue(c.Request.Context(), u.ID, refreshtokens.ClientOf(c))
+	if errors.Is(err, plugin.ErrSubjectRefused) { // deleted a moment ago
+		failLogin(c)
+		return
+	}
 	if err != nil {
 		a.broken(c, err)
 		return
@@ -161,7 +175,7 @@ func (a *app) changePassword(c *gin.Context) {
 	if u == nil {
 		return
 	}
-	hash, err := a.passwords.hash(body.Password)
+	hash, err := a.passwords.hash(c.Request.Context(), body.Password)
 	if err != nil {
 		a.broken(c, err)
 		return

@@ -25,13 +25,13 @@ type app struct {
 	auth      *refreshtokens.Plugin
 	passwords *hasher
 	validate  *validator.Validate
-	failures  *httprate.RateLimiter // of log-ins, by address and email
+	logins    *httprate.RateLimiter // by address and email
 	logger    *slog.Logger
 	router    *gin.Engine
 }
 
-// loginFailures is how many wrong passwords a minute one address may try on one email.
-const loginFailures = 20
+// loginsPerMinute is how often one address may try to log in with one email.
+const loginsPerMinute = 30
 
 func newApp(db *gorm.DB, settings config, logger *slog.Logger) (*app, error) {
 	passwords, err := newHasher(runtime.GOMAXPROCS(0))
@@ -42,7 +42,7 @@ func newApp(db *gorm.DB, settings config, logger *slog.Logger) (*app, error) {
 		db:        db,
 		passwords: passwords,
 		validate:  validator.New(),
-		failures:  httprate.NewRateLimiter(loginFailures, time.Minute),
+		logins:    httprate.NewRateLimiter(loginsPerMinute, time.Minute),
 		logger:    logger,
 	}
 
@@ -85,22 +85,6 @@ func (a *app) claims(ctx context.Context, subject string) (map[string]any, error
 		return nil, plugin.ErrSubjectRefused
 	}
 	return map[string]any{"role": u.Role}, nil
-}
-
-// purge deletes the rows of dead sessions now and every hour.
-func (a *app) purge(ctx context.Context) {
-	ticker := time.NewTicker(time.Hour)
-	defer ticker.Stop()
-	for {
-		if _, err := a.auth.Purge(ctx); err != nil && ctx.Err() == nil {
-			a.logger.Warn("purge failed", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
 }
 
 func (a *app) health(c *gin.Context) {

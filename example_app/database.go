@@ -56,7 +56,14 @@ func closeDatabase(db *gorm.DB, logger *slog.Logger) {
 }
 
 func dialectorOf(databaseURL string) (gorm.Dialector, error) {
+	path, _, _ := strings.Cut(databaseURL, "?")
+	if strings.Contains(path, ":memory:") {
+		return nil, errors.New("DATABASE_URL is an in-memory database, which every connection has its own of: use a file")
+	}
 	scheme, rest, found := strings.Cut(databaseURL, ":")
+	if !found && strings.Contains(path, "=") {
+		return nil, errors.New("DATABASE_URL is no URL: use a path, sqlite:PATH, postgres://… or mysql://…")
+	}
 	if !found {
 		return sqlite.Open(sqliteDSN(databaseURL)), nil
 	}

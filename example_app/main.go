@@ -27,6 +27,7 @@ func main() {
 		kong.Description("A small host of refreshtokens. Every setting is an environment variable or a flag."))
 	logger := slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	err := run(ctx, settings, logger)
 	stop()
 	if err != nil {
@@ -67,7 +68,7 @@ func run(ctx context.Context, settings config, logger *slog.Logger) error {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
-	go app.purge(ctx)
+	go func() { _ = app.auth.Janitor(ctx, time.Hour) }()
 	fmt.Printf("Listening. Try:\n\n%s\n\n", curl(listener.Addr()))
 
 	failed := make(chan error, 1)

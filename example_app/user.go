@@ -1,21 +1,24 @@
 package main
 
 import (
+	"context"
 	"strings"
 	"unicode"
 
 	"github.com/alexedwards/argon2id"
 	"gorm.io/gorm"
+
+	"github.com/seed-2f82c0fd/refreshtokens/models"
 )
 
 // user is a row of the host's own table. What is tagged for JSON is what clients may see.
 type user struct {
-	ID              string `json:"id" gorm:"primaryKey;size:36"`
-	Name            string `json:"name" gorm:"size:100;not null"`
-	Email           string `json:"email" gorm:"size:255;not null;uniqueIndex"`
-	Role            string `json:"role" gorm:"size:20;not null"`
-	IsEmailVerified bool   `json:"isEmailVerified" gorm:"not null"`
-	PasswordHash    string `json:"-" gorm:"size:255;not null"`
+	ID              string      `json:"id" gorm:"primaryKey;size:36"`
+	Name            string      `json:"name" gorm:"size:100;not null"`
+	Email           models.Text `json:"email" gorm:"size:255;not null;uniqueIndex"` // no collation makes two addresses one
+	Role            string      `json:"role" gorm:"size:20;not null"`
+	IsEmailVerified bool        `json:"isEmailVerified" gorm:"not null"`
+	PasswordHash    string      `json:"-" gorm:"size:255;not null"`
 }
 
 // findUser returns the user that the condition finds, or nil where there is none.
@@ -27,7 +30,7 @@ func findUser(db *gorm.DB, condition string, value string) (*user, error) {
 	return &users[0], nil
 }
 
-// normalEmail makes one of an address's spellings the one that is stored, so that no dialect's collation matters.
+// normalEmail makes one of an address's spellings the one that is stored.
 func normalEmail(email string) string {
 	return strings.ToLower(strings.TrimSpace(email))
 }
@@ -52,24 +55,40 @@ func newHasher(places int) (*hasher, error) {
 		params: argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32},
 	}
 	var err error
-	h.dummy, err = h.hash("")
+	h.dummy, err = argon2id.CreateHash("", &h.params)
 	return h, err
 }
 
-func (h *hasher) hash(password string) (string, error) {
-	h.places <- struct{}{}
-	defer func() { <-h.places }()
+// take waits for a place, unless ctx ends first.
+func (h *hasher) take(ctx context.Context) error {
+	select {
+	case h.places <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (h *hasher) release() { <-h.places }
+
+func (h *hasher) hash(ctx context.Context, password string) (string, error) {
+	if err := h.take(ctx); err != nil {
+		return "", err
+	}
+	defer h.release()
 	return argon2id.CreateHash(password, &h.params)
 }
 
 // matches reports whether the password is the user's. It takes as long for a nil user, whom no password matches.
-func (h *hasher) matches(u *user, password string) (bool, error) {
+func (h *hasher) matches(ctx context.Context, u *user, password string) (bool, error) {
 	hash := h.dummy
 	if u != nil {
 		hash = u.PasswordHash
 	}
-	h.places <- struct{}{}
-	defer func() { <-h.places }()
+	if err := h.take(ctx); err != nil {
+		return false, err
+	}
+	defer h.release()
 	match, err := argon2id.ComparePasswordAndHash(password, hash)
 	return match && u != nil, err
 }

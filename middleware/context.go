@@ -26,7 +26,7 @@ func Claims(ctx context.Context) (plugin.AccessClaims, bool) {
 		return claims, true
 	}
 	// A *gin.Context doesn't look into its request's context, unless the host has told it to.
-	if c, isGin := ctx.Value(gin.ContextKey).(*gin.Context); isGin {
+	if c, isGin := ctx.Value(gin.ContextKey).(*gin.Context); isGin && c.Request != nil {
 		claims, ok = c.Request.Context().Value(contextKey{}).(plugin.AccessClaims)
 	}
 	return claims, ok

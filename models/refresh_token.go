@@ -68,7 +68,7 @@ func (Reason) GormDBDataType(db *gorm.DB, field *schema.Field) string {
 }
 
 // Text is a string that compares byte by byte on every dialect: no case folding, no ignored trailing spaces, no
-// dependence on the database's collation or character set.
+// dependence on the database's collation, nor, on MySQL, on its character set. A PostgreSQL database has to be in UTF8.
 type Text string
 
 // GormDBDataType picks the column type; it is part of GORM's schema.GormDataTypeInterface.

@@ -25,7 +25,7 @@ func (s *Store) run(ctx context.Context, statement func(db *gorm.DB) *gorm.DB) *
 	wait := firstWait
 	for try := 1; ; try++ {
 		result := statement(s.db.WithContext(ctx))
-		if result.Error == nil || try == maxTries || s.inTransaction() || !isTransient(result.Error) {
+		if result.Error == nil || try == maxTries || s.InTransaction() || !isTransient(result.Error) {
 			return result
 		}
 		timer := time.NewTimer(rand.N(wait)) //nolint:gosec // jitter need not be secret
@@ -39,7 +39,8 @@ func (s *Store) run(ctx context.Context, statement func(db *gorm.DB) *gorm.DB) *
 	}
 }
 
-func (s *Store) inTransaction() bool {
+// InTransaction tells whether the Store works in a transaction of the host's.
+func (s *Store) InTransaction() bool {
 	_, ok := s.db.Statement.ConnPool.(gorm.TxCommitter)
 	return ok
 }
@@ -76,7 +77,7 @@ func isTransient(err error) bool {
 }
 
 func sqliteCode(err error) (int64, bool) {
-	if coded, ok := err.(interface{ Code() int }); ok { //nolint:errorlint // the chain is walked by the caller
+	if coded, ok := err.(interface{ Code() int }); ok {
 		return int64(coded.Code()), true
 	}
 	v := structOf(err)

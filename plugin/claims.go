@@ -101,6 +101,9 @@ func parseRefreshClaims(payload []byte) (refreshClaims, error) {
 	if err != nil {
 		return refreshClaims{}, err
 	}
+	if _, present := members["nbf"]; present {
+		return refreshClaims{}, fmt.Errorf("%w: nbf is not a claim of its kind", ErrInvalidToken)
+	}
 	generation, ok := integer(members["gen"])
 	if !ok || generation < 1 || generation == math.MaxInt64 {
 		return refreshClaims{}, fmt.Errorf("%w: no such generation", ErrInvalidToken)

@@ -35,6 +35,14 @@ func (s *Service) Refresh(ctx context.Context, token string, client Client) (Tok
 	if err != nil {
 		return Tokens{}, err
 	}
+	if s.gracePeriod > 0 {
+		// The grace period runs from the instant in next. A rotation that a stalled database holds up for so long that
+		// little of it would be left must fail, with the token unspent, and not make thieves of those who come next.
+		now = s.now()
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.config.GracePeriod/2)
+		defer cancel()
+	}
 
 	// Minted before the UPDATE: whatever fails, fails before the token is spent.
 	next := s.successor(presented, now, client)
@@ -76,7 +84,8 @@ func (s *Service) Refresh(ctx context.Context, token string, client Client) (Tok
 			return Tokens{}, fmt.Errorf("%w: no such session", ErrInvalidToken)
 		}
 	}
-	return Tokens{}, errors.New("the session's row kept changing backwards: is the database being restored, or read from a lagging replica?")
+	return Tokens{}, errors.New("the session's row can be read, and not updated, as it was before: " +
+		"is the database being restored, read from a lagging replica, or in a transaction that has read before?")
 }
 
 // endReused revokes the session, unless someone else just has, and tells of it.

@@ -114,7 +114,11 @@ func (s *Service) Issue(ctx context.Context, subject string, client Client) (Tok
 	if err := s.store.Create(ctx, row); err != nil {
 		return Tokens{}, err
 	}
-	if _, err := s.store.Sweep(ctx, row.Subject, s.cutoff(now), sweepLimit); err != nil {
+	_, err = s.store.Sweep(ctx, row.Subject, s.cutoff(now), sweepLimit)
+	if err != nil && s.store.InTransaction() {
+		return Tokens{}, err // the host's transaction may be over, and the session with it
+	}
+	if err != nil {
 		s.config.Logger.WarnContext(ctx, "refreshtokens: sweep failed", "subject", subject, "error", err)
 	}
 	return tokens, nil

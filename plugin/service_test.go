@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -269,6 +270,81 @@ func TestSecretIsCopied(t *testing.T) {
 	clear(secret)
 	if _, err := host.VerifyAccess(tokens.Access.Token); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestSlowClaims: the grace period runs from the rotation, however long the host took before.
+func TestSlowClaims(t *testing.T) {
+	var slow func()
+	host := testhost.New(t, testdb.Open(t, testdb.SQLite(t), &gorm.Config{}), func(c *refreshtokens.Config) {
+		c.Claims = func(context.Context, string) (map[string]any, error) { slow(); return nil, nil }
+	})
+	slow = func() {}
+	spent := host.Login("alice").Refresh.Token
+	slow = func() { host.Clock.Advance(11 * time.Second) }
+	live := host.MustRefresh(spent).Refresh.Token
+	slow = func() {}
+	if got := host.MustRefresh(spent).Refresh.Token; got != live {
+		t.Error("not the very same successor")
+	}
+}
+
+// TestStalledRotation: a rotation that a lock holds up for half the grace period gives up, with the token unspent.
+func TestStalledRotation(t *testing.T) {
+	for _, engine := range testdb.Engines()[1:] { // in SQLite it is the driver's busy timeout that ends the wait
+		t.Run(engine.Name, func(t *testing.T) {
+			db := testdb.Open(t, engine.Open(t), &gorm.Config{})
+			host := testhost.New(t, db, func(c *refreshtokens.Config) { c.GracePeriod = time.Second })
+			token := host.Login("alice").Refresh.Token
+			lock := db.Begin()
+			lock.Exec("UPDATE refresh_tokens SET ip = 'locked'")
+			host.WantRefresh(token, http.StatusInternalServerError)
+			endWaiting(t, db)
+			lock.Rollback()
+			host.Clock.Advance(time.Hour)
+			host.WantRefresh(token, http.StatusOK)
+		})
+	}
+}
+
+// endWaiting sees to it that the server has noticed that the client of the waiting UPDATE is gone. PostgreSQL does so by
+// itself in a moment; MariaDB wouldn't before the lock is released, and would then carry the UPDATE out.
+func endWaiting(t *testing.T, db *gorm.DB) {
+	t.Helper()
+	waiting := "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE%' AND " +
+		"pid IN (SELECT pid FROM pg_locks WHERE relation = 'refresh_tokens'::regclass)"
+	if db.Name() == "mysql" {
+		waiting = "SELECT id FROM information_schema.processlist WHERE db = database() AND info LIKE 'UPDATE%'"
+	}
+	for {
+		var ids []int64
+		if err := db.Raw(waiting).Scan(&ids).Error; err != nil {
+			t.Fatal(err)
+		}
+		if len(ids) == 0 {
+			return
+		}
+		if db.Name() == "mysql" {
+			_ = db.Exec(fmt.Sprintf("KILL %d", ids[0])).Error // it may have ended by itself
+		}
+	}
+}
+
+// TestSweepIsNoReasonToFail, save in a transaction of the host's, which the failure may have ended.
+func TestSweepIsNoReasonToFail(t *testing.T) {
+	db := testdb.Open(t, testdb.SQLite(t), &gorm.Config{})
+	host := testhost.New(t, db)
+	err := db.Callback().Query().Before("*").Register("test:deadlock", func(db *gorm.DB) { _ = db.AddError(errors.New("deadlock")) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	host.Login("alice")
+	err = db.Transaction(func(tx *gorm.DB) error {
+		_, err := host.WithDB(tx).Issue(t.Context(), "alice", plugin.Client{})
+		return err
+	})
+	if err == nil {
+		t.Error("the transaction was committed")
 	}
 }
 

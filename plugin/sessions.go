@@ -111,20 +111,3 @@ func (s *Service) RevokeAll(ctx context.Context, subject string, except ...strin
 	}
 	return s.store.RevokeAll(ctx, models.Text(subject), keep, s.now(), models.ReasonRevoked)
 }
-
-// purgeBatch is how many rows one DELETE of Purge takes.
-const purgeBatch = 500
-
-// Purge deletes the rows of sessions past their absolute end, in small batches, and returns how many it deleted, also
-// with an error. Stopped by ctx, it can be run again.
-func (s *Service) Purge(ctx context.Context) (int64, error) {
-	cutoff := s.cutoff(s.now())
-	var total int64
-	for {
-		deleted, err := s.store.PurgeBatch(ctx, cutoff, purgeBatch)
-		total += deleted
-		if err != nil || deleted == 0 {
-			return total, err
-		}
-	}
-}

@@ -122,15 +122,15 @@ func (d *device) failed(status int, body []byte) {
 // refresh sends the token once.
 func (d *device) refresh() {
 	status, body := d.post("/v1/auth/refresh-tokens", map[string]string{"refreshToken": d.token})
-	switch {
-	case status == http.StatusOK:
+	switch status {
+	case http.StatusOK:
 		var answer tokens
 		if err := json.Unmarshal(body, &answer); err != nil {
 			d.t.Error(err)
 		}
 		d.access, d.token = answer.Access.Token, answer.Refresh.Token
 		d.refreshes.Add(1)
-	case status == http.StatusUnauthorized:
+	case http.StatusUnauthorized:
 		d.t.Errorf("%s was locked out", d.name)
 		d.enter("login")
 	default:

@@ -19,11 +19,9 @@ const galera = "REFRESHTOKENS_GALERA"
 func TestGalera(t *testing.T) {
 	needEnv(t, galera)
 	cluster := newGaleraCluster(t, 3)
-	var apps []*app
 	var bases []string
 	for _, node := range cluster.nodes {
-		a := newApp(t, fmt.Sprintf("mysql://app:app@127.0.0.1:%d/app", node.port))
-		apps, bases = append(apps, a), append(bases, a.base())
+		bases = append(bases, newApp(t, fmt.Sprintf("mysql://app:app@127.0.0.1:%d/app", node.port)).base())
 	}
 
 	fleet := newFleet(t, 6, bases...)

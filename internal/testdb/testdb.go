@@ -4,6 +4,7 @@ package testdb
 import (
 	"database/sql"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -188,9 +189,7 @@ func Postgres(t testing.TB) gorm.Dialector {
 func openPostgres(t testing.TB, params map[string]string) gorm.Dialector {
 	t.Helper()
 	scoped := NewPostgres(t)
-	for key, value := range params {
-		scoped.RuntimeParams[key] = value
-	}
+	maps.Copy(scoped.RuntimeParams, params)
 	pool := stdlib.OpenDB(*scoped)
 	t.Cleanup(func() { _ = pool.Close() })
 	return postgres.New(postgres.Config{Conn: pool})

@@ -1,0 +1,85 @@
+package models_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"github.com/seed-2f82c0fd/refreshtokens/internal/testdb"
+	"github.com/seed-2f82c0fd/refreshtokens/models"
+)
+
+// TestIndexesAreUsed runs every statement on a table of some size and asks the database how it would run it again.
+func TestIndexesAreUsed(t *testing.T) {
+	const rows = 20_000
+	explain := map[string]string{"sqlite": "EXPLAIN QUERY PLAN ", "postgres": "EXPLAIN ", "mysql": "EXPLAIN "}
+	for _, engine := range testdb.Engines() {
+		t.Run(engine.Name, func(t *testing.T) {
+			db := testdb.Open(t, engine.Open(t), &gorm.Config{})
+			id := fill(t, db, rows)
+			analyze := map[string]string{"sqlite": "ANALYZE", "postgres": "ANALYZE refresh_tokens", "mysql": "ANALYZE TABLE refresh_tokens"}
+			if err := db.Exec(analyze[engine.Name]).Error; err != nil {
+				t.Fatal(err)
+			}
+			recorder := &statements{Interface: logger.Discard}
+			store := models.NewStore(db.Session(&gorm.Session{Logger: recorder}))
+			ctx := t.Context()
+			names := map[string]string{"sqlite": "sqlite_autoindex_refresh_tokens_1", "postgres": "refresh_tokens_pkey", "mysql": "key=PRIMARY"}
+			primary, subject, created := names[engine.Name], "idx_refresh_tokens_subject", "idx_refresh_tokens_created_at"
+			for _, row := range []struct {
+				name  string
+				run   func() error
+				index string
+			}{
+				{"rotate", func() error {
+					_, err := store.Rotate(ctx, &models.RefreshToken{ID: id, Subject: "subject 0", Generation: 9})
+					return err
+				}, primary},
+				{"find", func() error { _, err := store.Find(ctx, id); return err }, primary},
+				{"revoke", func() error { _, err := store.Revoke(ctx, id, "subject 0", 1, models.ReasonLogout); return err }, primary},
+				{"revoke reused", func() error { _, err := store.RevokeReused(ctx, id, "subject 0", 1, 1); return err }, primary},
+				{"revoke all", func() error {
+					return store.RevokeAll(ctx, "subject 1", []models.Text{id}, 1, models.ReasonRevoked)
+				}, subject},
+				{"list", func() error { _, err := store.ListLive(ctx, "subject 1", 1, 1); return err }, subject},
+				{"sweep", func() error { _, err := store.Sweep(ctx, "subject 1", rows/2, 10); return err }, subject},
+				{"purge", func() error { _, err := store.PurgeBatch(ctx, rows/100, 10); return err }, created},
+			} {
+				recorder.seen = nil
+				if err := row.run(); err != nil {
+					t.Fatal(err)
+				}
+				for _, statement := range recorder.seen {
+					plan := query(t, db, explain[engine.Name]+statement)
+					uses := strings.Contains(plan, row.index)
+					if strings.HasPrefix(statement, "DELETE") { // of a few rows, by either index
+						uses = strings.Contains(plan, primary) || strings.Contains(plan, created)
+					}
+					if !uses || strings.Contains(plan, "Seq Scan") {
+						t.Errorf("%s: %s\ndoes not use %s:\n%s", row.name, statement, row.index, plan)
+					}
+				}
+			}
+		})
+	}
+}
+
+// fill makes n rows of n/3 subjects, created a second apart, and returns the id of the first.
+func fill(t *testing.T, db *gorm.DB, n int) models.Text {
+	t.Helper()
+	rows := make([]models.RefreshToken, n)
+	for i := range rows {
+		rows[i] = models.RefreshToken{
+			ID: models.Text(uuid.NewString()), Subject: models.Text(fmt.Sprint("subject ", i/3)), Generation: 1,
+			IssuedAt: int64(i), ExpiresAt: int64(i) + 100, CreatedAt: int64(i),
+		}
+	}
+	if err := db.CreateInBatches(rows, 1000).Error; err != nil {
+		t.Fatal(err)
+	}
+	return rows[0].ID
+}

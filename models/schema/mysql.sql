@@ -1,0 +1,15 @@
+CREATE TABLE refresh_tokens (
+    id          varbinary(36) NOT NULL,
+    subject     varbinary(255) NOT NULL,
+    generation  bigint NOT NULL,
+    issued_at   bigint NOT NULL,
+    expires_at  bigint NOT NULL,
+    created_at  bigint NOT NULL,
+    revoked_at  bigint NOT NULL,
+    revoked_for varbinary(16) NOT NULL,
+    user_agent  varbinary(255) NOT NULL,
+    ip          varbinary(45) NOT NULL,
+    PRIMARY KEY (id),
+    INDEX idx_refresh_tokens_subject (subject),
+    INDEX idx_refresh_tokens_created_at (created_at)
+);
