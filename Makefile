@@ -20,6 +20,18 @@ test-all: ## run the tests with the race detector on every database; refuses to 
 	@test -n "$$REFRESHTOKENS_MYSQL_DSN" || { echo 'REFRESHTOKENS_MYSQL_DSN is not set'; exit 1; }
 	go test -race ./...
 
+.PHONY: test-matrix
+test-matrix: ## run the conformance tests on every engine with every setting of GORM's
+	REFRESHTOKENS_MATRIX=1 go test -timeout 20m . ./models ./plugin
+
+.PHONY: test-chaos
+test-chaos: ## kill the app, its connections and its database while devices refresh
+	REFRESHTOKENS_CHAOS=1 go test -race -v -timeout 10m ./internal/chaos
+
+.PHONY: test-galera
+test-galera: ## the same on three MariaDB nodes; needs galera-4 and rsync, and root
+	REFRESHTOKENS_GALERA=1 go test -v -timeout 10m -run Galera ./internal/chaos
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (10s)
 	go test -run '^$$' -fuzz '^FuzzBody$$' -fuzztime $(FUZZTIME) .
