@@ -164,14 +164,14 @@ func readRefreshToken(c *gin.Context) (string, error) {
 	if err != nil {
 		return "", reply.BadRequest{Status: http.StatusBadRequest, Message: `The body with "refreshToken" ended early`}
 	}
-	members, err := strictjson.Pick(body, "refreshToken")
-	if err != nil {
+	var value [1][]byte
+	if err := strictjson.Pick(body, []string{"refreshToken"}, value[:]); err != nil {
 		return "", reply.BadRequest{
 			Status:  http.StatusBadRequest,
 			Message: `The body must be one JSON object that has "refreshToken" once`,
 		}
 	}
-	token, ok := strictjson.String(members["refreshToken"])
+	token, ok := strictjson.String(value[0])
 	if !ok || token == "" {
 		return "", reply.BadRequest{Status: http.StatusBadRequest, Message: `"refreshToken" must be a non-empty string`}
 	}

@@ -33,7 +33,7 @@ type RefreshToken struct {
 	// ID is the session's id, a UUIDv7 (RFC 9562 §5.7) in its canonical text form.
 	ID Text `gorm:"column:id;primaryKey;size:36"`
 	// Subject is the host's user id.
-	Subject Text `gorm:"column:subject;size:255;not null;index"`
+	Subject Text `gorm:"column:subject;size:255;not null;index:,composite:subject,priority:1"`
 	// Generation is the generation of the one live refresh token; the first is 1.
 	Generation int64 `gorm:"column:generation;not null"`
 	// IssuedAt is when that generation was minted, which is when the session was last used.
@@ -41,7 +41,7 @@ type RefreshToken struct {
 	// ExpiresAt is when that generation idles out.
 	ExpiresAt int64 `gorm:"column:expires_at;not null"`
 	// CreatedAt is when the user authenticated (OIDC's auth_time).
-	CreatedAt int64 `gorm:"column:created_at;not null;index;autoCreateTime:false"`
+	CreatedAt int64 `gorm:"column:created_at;not null;index;index:,composite:subject,priority:2;autoCreateTime:false"`
 	// RevokedAt is when the session ended before its time; 0 where it has not.
 	RevokedAt int64 `gorm:"column:revoked_at;not null"`
 	// RevokedFor is why; empty where RevokedAt is 0.

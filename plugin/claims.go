@@ -24,10 +24,39 @@ const (
 	typeRefresh = "refresh"
 )
 
+// The places of the reserved claims in reservedClaims.
+const (
+	subClaim = iota
+	sidClaim
+	iatClaim
+	expClaim
+	authTimeClaim
+	typeClaim
+	genClaim
+	nbfClaim
+	issClaim
+	audClaim
+	jtiClaim
+	reservedCount
+)
+
 // reservedClaims are those of RFC 7519 §4.1 and those that this module sets: no Claims callback may set one.
 var reservedClaims = []string{
-	"sub", "sid", "iat", "exp", "nbf", "iss", "aud", "jti", "auth_time", "type", "gen",
+	subClaim:      "sub",
+	sidClaim:      "sid",
+	iatClaim:      "iat",
+	expClaim:      "exp",
+	authTimeClaim: "auth_time",
+	typeClaim:     "type",
+	genClaim:      "gen",
+	nbfClaim:      "nbf",
+	issClaim:      "iss",
+	audClaim:      "aud",
+	jtiClaim:      "jti",
 }
+
+// reservedValues are the reserved claims of a token, unparsed, in the places of reservedClaims; nil where absent.
+type reservedValues [reservedCount][]byte
 
 // AccessClaims is what a verified access token says.
 type AccessClaims struct {
@@ -70,41 +99,41 @@ type accessClaims struct {
 	Audience string `json:"aud,omitempty"`
 }
 
-// parseRegistered reads what both kinds must have. members come from strictjson.Pick.
-func parseRegistered(members map[string]json.RawMessage, kind string) (registered, error) {
+// parseRegistered reads what both kinds must have, and returns the rest of the reserved claims for the kind to look at.
+func parseRegistered(payload []byte, kind string) (registered, *reservedValues, error) {
+	var values reservedValues
+	if err := strictjson.Pick(payload, reservedClaims, values[:]); err != nil {
+		return registered{}, nil, fmt.Errorf("%w: %w", ErrInvalidToken, err)
+	}
 	var r registered
 	var ok [6]bool
-	r.Subject, ok[0] = strictjson.String(members["sub"])
-	r.SessionID, ok[1] = strictjson.String(members["sid"])
-	r.IssuedAt, ok[2] = instant(members["iat"])
-	r.ExpiresAt, ok[3] = instant(members["exp"])
-	r.AuthTime, ok[4] = instant(members["auth_time"])
-	r.Type, ok[5] = strictjson.String(members["type"])
+	r.Subject, ok[0] = strictjson.String(values[subClaim])
+	r.SessionID, ok[1] = strictjson.String(values[sidClaim])
+	r.IssuedAt, ok[2] = instant(values[iatClaim])
+	r.ExpiresAt, ok[3] = instant(values[expClaim])
+	r.AuthTime, ok[4] = instant(values[authTimeClaim])
+	r.Type, ok[5] = strictjson.String(values[typeClaim])
 	if slices.Contains(ok[:], false) {
-		return registered{}, fmt.Errorf("%w: a claim is missing or of the wrong type", ErrInvalidToken)
+		return registered{}, nil, fmt.Errorf("%w: a claim is missing or of the wrong type", ErrInvalidToken)
 	}
 	if r.Type != kind {
-		return registered{}, fmt.Errorf("%w: not of the %s kind", ErrInvalidToken, kind)
+		return registered{}, nil, fmt.Errorf("%w: not of the %s kind", ErrInvalidToken, kind)
 	}
 	if !validSubject(r.Subject) || !validSessionID(r.SessionID) {
-		return registered{}, fmt.Errorf("%w: no such subject or session", ErrInvalidToken)
+		return registered{}, nil, fmt.Errorf("%w: no such subject or session", ErrInvalidToken)
 	}
-	return r, nil
+	return r, &values, nil
 }
 
 func parseRefreshClaims(payload []byte) (refreshClaims, error) {
-	members, err := strictjson.Pick(payload, reservedClaims...)
-	if err != nil {
-		return refreshClaims{}, fmt.Errorf("%w: %w", ErrInvalidToken, err)
-	}
-	r, err := parseRegistered(members, typeRefresh)
+	r, values, err := parseRegistered(payload, typeRefresh)
 	if err != nil {
 		return refreshClaims{}, err
 	}
-	if _, present := members["nbf"]; present {
+	if values[nbfClaim] != nil {
 		return refreshClaims{}, fmt.Errorf("%w: nbf is not a claim of its kind", ErrInvalidToken)
 	}
-	generation, ok := integer(members["gen"])
+	generation, ok := integer(values[genClaim])
 	if !ok || generation < 1 || generation == math.MaxInt64 {
 		return refreshClaims{}, fmt.Errorf("%w: no such generation", ErrInvalidToken)
 	}
@@ -113,11 +142,7 @@ func parseRefreshClaims(payload []byte) (refreshClaims, error) {
 
 // parseAccessClaims checks the claims of an access token with golang-jwt's validator.
 func parseAccessClaims(payload []byte, validator *jwt.Validator) (AccessClaims, error) {
-	members, err := strictjson.Pick(payload, reservedClaims...)
-	if err != nil {
-		return AccessClaims{}, fmt.Errorf("%w: %w", ErrInvalidToken, err)
-	}
-	r, err := parseRegistered(members, typeAccess)
+	r, values, err := parseRegistered(payload, typeAccess)
 	if err != nil {
 		return AccessClaims{}, err
 	}
@@ -131,21 +156,21 @@ func parseAccessClaims(payload []byte, validator *jwt.Validator) (AccessClaims, 
 	}
 	// Not jwt.NewNumericDate, which truncates to a precision that anyone in the process may change.
 	check := jwt.RegisteredClaims{ExpiresAt: &jwt.NumericDate{Time: claims.ExpiresAt}}
-	if raw, present := members["nbf"]; present {
+	if raw := values[nbfClaim]; raw != nil {
 		nbf, ok := instant(raw)
 		if !ok {
 			return AccessClaims{}, fmt.Errorf("%w: nbf is no instant", ErrInvalidToken)
 		}
 		check.NotBefore = &jwt.NumericDate{Time: time.Unix(nbf, 0)}
 	}
-	if raw, present := members["iss"]; present {
+	if raw := values[issClaim]; raw != nil {
 		iss, ok := strictjson.String(raw)
 		if !ok {
 			return AccessClaims{}, fmt.Errorf("%w: iss is no string", ErrInvalidToken)
 		}
 		check.Issuer = iss
 	}
-	if raw, present := members["aud"]; present {
+	if raw := values[audClaim]; raw != nil {
 		if json.Unmarshal(raw, &check.Audience) != nil {
 			return AccessClaims{}, fmt.Errorf("%w: aud is no string or list of strings", ErrInvalidToken)
 		}
@@ -181,7 +206,7 @@ func mergeClaims(ours accessClaims, custom map[string]any) ([]byte, error) {
 }
 
 // integer returns the JSON integer in raw: digits with an optional minus, no fraction, no exponent.
-func integer(raw json.RawMessage) (int64, bool) {
+func integer(raw []byte) (int64, bool) {
 	n, err := strconv.ParseInt(string(raw), 10, 64)
 	return n, err == nil
 }
@@ -190,7 +215,7 @@ func integer(raw json.RawMessage) (int64, bool) {
 const maxInstant = 253402300799
 
 // instant returns the NumericDate in raw (RFC 7519 §2), in the whole seconds that this module mints.
-func instant(raw json.RawMessage) (int64, bool) {
+func instant(raw []byte) (int64, bool) {
 	n, ok := integer(raw)
 	return n, ok && n > 0 && n <= maxInstant
 }

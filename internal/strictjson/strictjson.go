@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -17,48 +16,96 @@ var (
 	ErrAmbiguous   = errors.New("ambiguous member name")
 )
 
-// Pick returns those members of the object in data that names lists, by name and unparsed. An absent member is absent
-// from the result. Other members are ignored, unless their name differs from a listed one by case folding alone; that,
-// and a listed name given twice, is [ErrAmbiguous].
-func Pick(data []byte, names ...string) (map[string]json.RawMessage, error) {
+// Pick puts those members of the object in data that names lists, unparsed, into values at the same places; an absent
+// member leaves nil. The values share data's memory. Other members are ignored, unless their name differs from a listed
+// one by case folding alone; that, and a listed name given twice, is [ErrAmbiguous].
+func Pick(data []byte, names []string, values [][]byte) error {
 	if !utf8.Valid(data) || !json.Valid(data) {
-		return nil, ErrNotAnObject
+		return ErrNotAnObject
 	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
-		return nil, ErrNotAnObject
+	// What is valid needs no care in walking through it.
+	rest := skipSpace(data)
+	if rest[0] != '{' {
+		return ErrNotAnObject
 	}
-	members := make(map[string]json.RawMessage, len(names))
-	for decoder.More() {
-		token, err := decoder.Token()
-		if err != nil {
-			return nil, ErrNotAnObject
+	rest = skipSpace(rest[1:])
+	for rest[0] != '}' {
+		var name, value []byte
+		name, rest = cutValue(rest)
+		rest = skipSpace(skipSpace(rest)[1:]) // the colon
+		value, rest = cutValue(rest)
+		if err := place(name, value, names, values); err != nil {
+			return err
 		}
-		name, ok := token.(string)
-		if !ok {
-			return nil, ErrNotAnObject
+		rest = skipSpace(rest)
+		if rest[0] == ',' {
+			rest = skipSpace(rest[1:])
 		}
-		var value json.RawMessage
-		if err := decoder.Decode(&value); err != nil {
-			return nil, ErrNotAnObject
-		}
-		listed := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
-		if listed < 0 {
-			continue
-		}
-		if _, twice := members[name]; twice || names[listed] != name {
-			return nil, ErrAmbiguous
-		}
-		members[name] = value
 	}
-	return members, nil
+	return nil
+}
+
+// place puts a member where it belongs, if it is listed.
+func place(quoted, value []byte, names []string, values [][]byte) error {
+	name, _ := String(quoted)
+	for i, listed := range names {
+		if name == listed {
+			if values[i] != nil {
+				return ErrAmbiguous
+			}
+			values[i] = value
+			return nil
+		}
+	}
+	for _, listed := range names {
+		if strings.EqualFold(name, listed) {
+			return ErrAmbiguous
+		}
+	}
+	return nil
 }
 
 // String returns the JSON string in raw, and whether raw is one.
-func String(raw json.RawMessage) (string, bool) {
-	var s string
-	if len(raw) == 0 || raw[0] != '"' || json.Unmarshal(raw, &s) != nil {
+func String(raw []byte) (string, bool) {
+	if len(raw) < 2 || raw[0] != '"' {
 		return "", false
 	}
-	return s, true
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1 : len(raw)-1]), true
+	}
+	var s string
+	err := json.Unmarshal(raw, &s)
+	return s, err == nil
+}
+
+func skipSpace(text []byte) []byte {
+	for len(text) > 0 && (text[0] == ' ' || text[0] == '\t' || text[0] == '\n' || text[0] == '\r') {
+		text = text[1:]
+	}
+	return text
+}
+
+// cutValue splits a valid text after the value that it begins with.
+func cutValue(text []byte) (value, rest []byte) {
+	depth, inString := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			if inString = !inString; !inString && depth == 0 {
+				return text[:i+1], text[i+1:]
+			}
+		case inString:
+		case c == '{' || c == '[':
+			depth++
+		case (c == '}' || c == ']') && depth > 0:
+			if depth--; depth == 0 {
+				return text[:i+1], text[i+1:]
+			}
+		case depth == 0 && (c == ',' || c == '}' || c == ' ' || c == '\t' || c == '\n' || c == '\r'):
+			return text[:i], text[i:] // the end of a number, true, false or null
+		}
+	}
+	return text, nil
 }

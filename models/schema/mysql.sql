@@ -10,6 +10,6 @@ CREATE TABLE refresh_tokens (
     user_agent  varbinary(255) NOT NULL,
     ip          varbinary(45) NOT NULL,
     PRIMARY KEY (id),
-    INDEX idx_refresh_tokens_subject (subject),
+    INDEX idx_refresh_tokens_subject (subject, created_at),
     INDEX idx_refresh_tokens_created_at (created_at)
 );

@@ -10,5 +10,5 @@ CREATE TABLE refresh_tokens (
     user_agent  text NOT NULL,
     ip          text NOT NULL
 );
-CREATE INDEX idx_refresh_tokens_subject ON refresh_tokens (subject);
+CREATE INDEX idx_refresh_tokens_subject ON refresh_tokens (subject, created_at);
 CREATE INDEX idx_refresh_tokens_created_at ON refresh_tokens (created_at);

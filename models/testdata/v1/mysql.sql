@@ -11,7 +11,7 @@ CREATE TABLE refresh_tokens (
     user_agent  varbinary(255) NOT NULL,
     ip          varbinary(45) NOT NULL,
     PRIMARY KEY (id),
-    INDEX idx_refresh_tokens_subject (subject),
+    INDEX idx_refresh_tokens_subject (subject, created_at),
     INDEX idx_refresh_tokens_created_at (created_at)
 );
 INSERT INTO refresh_tokens VALUES ('019b7d3c-1a2b-7c3d-8e4f-5a6b7c8d9e0f', 'alice', 2, 1767323045, 1767927845, 1767323045, 0, '', 'curl/8', '192.0.2.1');
