@@ -22,7 +22,7 @@ test-all: ## run the tests with the race detector on every database; refuses to 
 
 .PHONY: test-matrix
 test-matrix: ## run the conformance tests on every engine with every setting of GORM's
-	REFRESHTOKENS_MATRIX=1 go test -timeout 20m . ./models ./plugin
+	REFRESHTOKENS_MATRIX=1 go test -p 1 -timeout 20m . ./models ./plugin
 
 .PHONY: test-chaos
 test-chaos: ## kill the app, its connections and its database while devices refresh
@@ -39,11 +39,24 @@ fuzz: ## run each fuzz target for FUZZTIME (10s)
 	go test -run '^$$' -fuzz '^FuzzVerify$$' -fuzztime $(FUZZTIME) ./plugin
 	go test -run '^$$' -fuzz '^FuzzAuthorization$$' -fuzztime $(FUZZTIME) ./middleware
 
+ROUNDS ?= 5
+DURATION ?= 3s
+ROWS ?= 10000000
+
+.PHONY: bench
+bench: ## measure against the floor and other modules; writes docs/benchmarks.md (needs both DSNs and redis-server)
+	cd internal/bench && go run . -rounds $(ROUNDS) -duration $(DURATION) -rows $(ROWS)
+
+.PHONY: microbench
+microbench: ## run the benchmarks of the hot functions, for benchstat
+	go test -run '^$$' -bench . -count 6 ./plugin ./middleware
+
 .PHONY: lint
 lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## check formatting, vet and lint
 	$< fmt --diff
 	go vet ./...
 	$< run ./...
+	cd internal/bench && go vet ./...
 
 $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION):
 	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)

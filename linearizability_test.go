@@ -214,7 +214,7 @@ func TestCheckerBites(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if linearizable(t, db, true, 20) {
+		if linearizable(t, db, true, 1000) {
 			t.Error("the checker found nothing")
 		}
 	})

@@ -21,11 +21,17 @@ const (
 // growing, random wait in between, a bounded number of times, and no longer than ctx lasts.
 //
 // Within a transaction of the host's there is no second try: the transaction is over, and only the host can repeat it.
-func (s *Store) run(ctx context.Context, statement func(db *gorm.DB) *gorm.DB) *gorm.DB {
+func (s *Store) run(ctx context.Context, db *gorm.DB, statement func(db *gorm.DB) *gorm.DB) *gorm.DB {
 	wait := firstWait
 	for try := 1; ; try++ {
-		result := statement(s.db.WithContext(ctx))
-		if result.Error == nil || try == maxTries || s.InTransaction() || !isTransient(result.Error) {
+		result := statement(db.WithContext(ctx))
+		if result.Error == nil || try == maxTries || s.InTransaction() {
+			return result
+		}
+		// GORM prepares a statement within the first request that needs it. If that one is cancelled, the others that
+		// wait for the statement get its error.
+		another := ctx.Err() == nil && (errors.Is(result.Error, context.Canceled) || errors.Is(result.Error, context.DeadlineExceeded))
+		if !another && !isTransient(result.Error) {
 			return result
 		}
 		timer := time.NewTimer(rand.N(wait)) //nolint:gosec // jitter need not be secret

@@ -13,11 +13,26 @@ import (
 // less the longest time that a session may last.
 type Store struct {
 	db *gorm.DB
+	// hot is for the statements that run with every request, and always with the same text. They are prepared once for
+	// each connection.
+	hot *gorm.DB
 }
 
 // NewStore returns a Store on db, which may be a transaction of the host's. The host's own configuration is left alone.
 func NewStore(db *gorm.DB) *Store {
-	return &Store{db: session(db)}
+	s := &Store{db: session(db)}
+	s.hot = s.db
+	if s.prepares() {
+		s.hot = s.db.Session(&gorm.Session{PrepareStmt: true})
+	}
+	return s
+}
+
+// prepares tells whether GORM's prepared statements pay. Not on PostgreSQL, whose driver prepares by itself, unless the
+// host has told it not to for the sake of a pooler such as PgBouncer; and not in a transaction, which they wouldn't
+// outlive.
+func (s *Store) prepares() bool {
+	return s.db.Name() != "postgres" && !s.InTransaction()
 }
 
 // session strips the host's pending conditions, drops GORM's transaction around single statements, and asks
@@ -31,7 +46,7 @@ func session(db *gorm.DB) *gorm.DB {
 
 // Create inserts a row.
 func (s *Store) Create(ctx context.Context, row *RefreshToken) error {
-	result := s.run(ctx, func(db *gorm.DB) *gorm.DB { return db.Create(row) })
+	result := s.run(ctx, s.hot, func(db *gorm.DB) *gorm.DB { return db.Create(row) })
 	if result.Error != nil {
 		return fmt.Errorf("models: create session: %w", result.Error)
 	}
@@ -41,7 +56,7 @@ func (s *Store) Create(ctx context.Context, row *RefreshToken) error {
 // Rotate makes next the row of its session in one UPDATE by primary key, on the condition that the session is next's
 // subject's, not revoked, and of an earlier generation. It reports whether the condition held.
 func (s *Store) Rotate(ctx context.Context, next *RefreshToken) (bool, error) {
-	result := s.run(ctx, func(db *gorm.DB) *gorm.DB {
+	result := s.run(ctx, s.hot, func(db *gorm.DB) *gorm.DB {
 		return db.Model(&RefreshToken{}).
 			Where("id = ? AND subject = ? AND generation < ? AND revoked_at = 0", next.ID, next.Subject, next.Generation).
 			UpdateColumns(map[string]any{
@@ -61,7 +76,7 @@ func (s *Store) Rotate(ctx context.Context, next *RefreshToken) (bool, error) {
 // Find returns the row of a session, or nil where there is none.
 func (s *Store) Find(ctx context.Context, id Text) (*RefreshToken, error) {
 	var rows []RefreshToken
-	result := s.run(ctx, func(db *gorm.DB) *gorm.DB {
+	result := s.run(ctx, s.hot, func(db *gorm.DB) *gorm.DB {
 		return db.Where("id = ?", id).Limit(1).Find(&rows) // not First, which logs a miss as an error
 	})
 	if result.Error != nil {
@@ -76,7 +91,7 @@ func (s *Store) Find(ctx context.Context, id Text) (*RefreshToken, error) {
 // ListLive returns the subject's live sessions, newest use first.
 func (s *Store) ListLive(ctx context.Context, subject Text, now, cutoff int64) ([]RefreshToken, error) {
 	var rows []RefreshToken
-	result := s.run(ctx, func(db *gorm.DB) *gorm.DB {
+	result := s.run(ctx, s.db, func(db *gorm.DB) *gorm.DB {
 		return db.Where("subject = ? AND revoked_at = 0 AND expires_at > ? AND created_at > ?", subject, now, cutoff).
 			Order("issued_at DESC, id DESC").Find(&rows)
 	})
@@ -111,7 +126,7 @@ func (s *Store) RevokeAll(ctx context.Context, subject Text, except []Text, now 
 }
 
 func (s *Store) revoke(ctx context.Context, now int64, why Reason, condition string, args ...any) (bool, error) {
-	result := s.run(ctx, func(db *gorm.DB) *gorm.DB {
+	result := s.run(ctx, s.db, func(db *gorm.DB) *gorm.DB {
 		return db.Model(&RefreshToken{}).Where(condition, args...).
 			UpdateColumns(map[string]any{"revoked_at": now, "revoked_for": why})
 	})

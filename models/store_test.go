@@ -217,6 +217,31 @@ func TestCancelledContextDoesNothing(t *testing.T) {
 	})
 }
 
+// TestCancelledNeighbour: a request that is cancelled while it prepares a statement takes no other with it.
+func TestCancelledNeighbour(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		var wait sync.WaitGroup
+		for round := range 20 {
+			store := models.NewStore(db) // a fresh one: nothing is prepared yet
+			if pool, ok := db.Session(&gorm.Session{PrepareStmt: true}).Statement.ConnPool.(*gorm.PreparedStmtDB); ok {
+				pool.Close()
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(round)*50*time.Microsecond)
+			for i := range 8 {
+				wait.Go(func() {
+					if i%2 == 0 {
+						_, _ = store.Find(ctx, idA)
+					} else if _, err := store.Find(t.Context(), idA); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wait.Wait()
+			cancel()
+		}
+	})
+}
+
 func TestNamingStrategy(t *testing.T) {
 	for _, test := range []struct {
 		naming schema.NamingStrategy

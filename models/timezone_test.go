@@ -53,7 +53,7 @@ func TestTimeZones(t *testing.T) {
 			for _, dsn := range dsns {
 				for _, zone := range []string{"UTC", "Pacific/Auckland", "America/St_Johns"} {
 					command := exec.Command(os.Args[0], "-test.run=^TestTimeZoneHelper$", "-test.v")
-					command.Env = append(os.Environ(), "TZ="+zone, helperDialect+"="+row.dialect, helperDSN+"="+dsn)
+					command.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", "TZ="+zone, helperDialect+"="+row.dialect, helperDSN+"="+dsn)
 					output, err := command.CombinedOutput()
 					if err != nil || !strings.Contains(string(output), want) {
 						t.Errorf("TZ=%s, DSN %s: %v: %s\nwant %s", zone, dsn, err, output, want)

@@ -11,37 +11,76 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/plugin"
 )
 
+const benchSubject = "5ebac534954b54139806c112"
+
+var benchClient = plugin.Client{UserAgent: "bench/1.0", IP: "192.0.2.1"}
+
+// bareParse is what a host would do without us.
+func bareParse(host *testhost.Host) func(token string) error {
+	parser := jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithTimeFunc(host.Clock.Now))
+	return func(token string) error {
+		_, err := parser.Parse(token, func(*jwt.Token) (any, error) { return []byte(testhost.Secret), nil })
+		return err
+	}
+}
+
+// TestAllocations holds the hot path to what it allocates, with some room for other versions of Go. Counts are exact where
+// times are not.
+func TestAllocations(t *testing.T) {
+	host := testhost.New(t, testdb.Open(t, testdb.SQLite(t), &gorm.Config{}))
+	tokens := host.Login(benchSubject)
+	access, refresh := tokens.Access.Token, tokens.Refresh.Token
+	parse := bareParse(host)
+	bare := testing.AllocsPerRun(100, func() { _ = parse(access) })
+	for _, row := range []struct {
+		name string
+		most float64
+		run  func() error
+	}{
+		{"VerifyAccess", min(30, bare-1), func() error { _, err := host.VerifyAccess(access); return err }},
+		{"Refresh", 170, func() error {
+			tokens, err := host.Refresh(t.Context(), refresh, benchClient)
+			refresh = tokens.Refresh.Token
+			return err
+		}},
+	} {
+		got := testing.AllocsPerRun(100, func() {
+			if err := row.run(); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if t.Logf("%s: %.0f allocations", row.name, got); got > row.most {
+			t.Errorf("%s: %.0f allocations, want %.0f at most", row.name, got, row.most)
+		}
+	}
+}
+
 func BenchmarkVerifyAccess(b *testing.B) {
 	host := testhost.New(b, testdb.Open(b, testdb.SQLite(b), &gorm.Config{}))
-	token := host.Login("5ebac534954b54139806c112").Access.Token
-	b.Run("ours", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, err := host.VerifyAccess(token); err != nil {
-				b.Fatal(err)
+	token := host.Login(benchSubject).Access.Token
+	for name, verify := range map[string]func(string) error{
+		"ours":       func(token string) error { _, err := host.VerifyAccess(token); return err },
+		"golang-jwt": bareParse(host),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := verify(token); err != nil {
+					b.Fatal(err)
+				}
 			}
-		}
-	})
-	b.Run("golang-jwt", func(b *testing.B) {
-		b.ReportAllocs()
-		key := func(*jwt.Token) (any, error) { return []byte(testhost.Secret), nil }
-		parser := jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithTimeFunc(host.Clock.Now))
-		for b.Loop() {
-			if _, err := parser.Parse(token, key); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
+		})
+	}
 }
 
 func BenchmarkRefresh(b *testing.B) {
 	for _, engine := range testdb.Engines() {
 		b.Run(engine.Name, func(b *testing.B) {
 			host := testhost.New(b, testdb.Open(b, engine.Open(b), &gorm.Config{}))
-			token := host.Login("5ebac534954b54139806c112").Refresh.Token
+			token := host.Login(benchSubject).Refresh.Token
 			b.ReportAllocs()
 			for b.Loop() {
-				tokens, err := host.Refresh(b.Context(), token, plugin.Client{UserAgent: "bench/1.0", IP: "192.0.2.1"})
+				tokens, err := host.Refresh(b.Context(), token, benchClient)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -51,13 +90,37 @@ func BenchmarkRefresh(b *testing.B) {
 	}
 }
 
+func BenchmarkReplay(b *testing.B) {
+	host := testhost.New(b, testdb.Open(b, testdb.SQLite(b), &gorm.Config{}))
+	spent := host.Login(benchSubject).Refresh.Token
+	host.MustRefresh(spent)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := host.Refresh(b.Context(), spent, benchClient); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkForged is what a stranger's token costs.
+func BenchmarkForged(b *testing.B) {
+	host := testhost.New(b, testdb.Open(b, testdb.SQLite(b), &gorm.Config{}))
+	forged := testhost.Sign(testhost.Header, "{}", []byte("not the host's"))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := host.Refresh(b.Context(), forged, benchClient); err == nil {
+			b.Fatal("it was accepted")
+		}
+	}
+}
+
 func BenchmarkIssue(b *testing.B) {
 	for _, engine := range testdb.Engines() {
 		b.Run(engine.Name, func(b *testing.B) {
 			host := testhost.New(b, testdb.Open(b, engine.Open(b), &gorm.Config{}))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := host.Issue(b.Context(), "5ebac534954b54139806c112", plugin.Client{UserAgent: "bench/1.0", IP: "192.0.2.1"}); err != nil {
+				if _, err := host.Issue(b.Context(), benchSubject, benchClient); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -35,7 +35,7 @@ const (
 const Matrix = "REFRESHTOKENS_MATRIX"
 
 // maxOpenConns keeps tests that run side by side below the servers' default limits.
-const maxOpenConns = 16
+const maxOpenConns = 10
 
 // Engine opens a new, empty database; where its server isn't named, it skips the test.
 type Engine struct {
@@ -105,7 +105,7 @@ func settings() []setting {
 func withLaggingReplica(t *testing.T, db *gorm.DB, engine Engine) {
 	replica := engine.Open(t)
 	Open(t, replica, &gorm.Config{})
-	err := db.Use(dbresolver.Register(dbresolver.Config{Replicas: []gorm.Dialector{replica}}))
+	err := db.Use(dbresolver.Register(dbresolver.Config{Replicas: []gorm.Dialector{replica}}).SetMaxOpenConns(maxOpenConns))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +228,13 @@ func openMySQL(t testing.TB, params string) gorm.Dialector {
 	config := NewMySQL(t)
 	scoped.User, scoped.Passwd, scoped.Net, scoped.Addr = config.User, config.Passwd, config.Net, config.Addr
 	scoped.DBName = config.DBName
-	return mysql.Open(scoped.FormatDSN())
+	pool, err := sql.Open("mysql", scoped.FormatDSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A pool that the test ends, also where it is dbresolver that has it.
+	t.Cleanup(func() { _ = pool.Close() })
+	return mysql.New(mysql.Config{Conn: pool})
 }
 
 // NewMySQL makes a new database, which the answer names.

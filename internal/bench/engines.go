@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+	"time"
+
+	mysqldriver "github.com/go-sql-driver/mysql"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"gorm.io/driver/mysql"
+	"gorm.io/driver/postgres"
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"github.com/seed-2f82c0fd/refreshtokens/models"
+)
+
+// engine is a database for ours and for the floor: the same server, the same driver, the same number of connections.
+type engine struct {
+	name  string
+	db    *gorm.DB
+	floor floorStore
+	close func()
+}
+
+// floorStore is the least that a refresh and a log-in can ask of a database.
+type floorStore interface {
+	// bump updates the one row and returns its generation.
+	bump(ctx context.Context, id string, now, expires int64) (int64, error)
+	insert(ctx context.Context, id, subject string, now, expires int64) error
+}
+
+const (
+	connections = 16
+	updateSQL   = "UPDATE refresh_tokens SET generation = generation + 1, issued_at = %s, expires_at = %s WHERE id = %s"
+	insertSQL   = "INSERT INTO refresh_tokens (id, subject, generation, issued_at, expires_at, created_at, revoked_at, revoked_for, user_agent, ip)" +
+		" VALUES (%s, %s, 1, %s, %s, %s, 0, '', '', '')"
+)
+
+// must is for what has to work for there to be a benchmark at all.
+func must[T any](value T, err error) T {
+	if err != nil {
+		log.Fatal(err)
+	}
+	return value
+}
+
+func openGORM(dialector gorm.Dialector) *gorm.DB {
+	db := must(gorm.Open(dialector, &gorm.Config{Logger: logger.Discard}))
+	limit(must(db.DB()))
+	if err := db.AutoMigrate(models.All()...); err != nil {
+		log.Fatal(err)
+	}
+	return db
+}
+
+func limit(pool *sql.DB) {
+	pool.SetMaxOpenConns(connections)
+	pool.SetMaxIdleConns(connections)
+}
+
+func openSQLite() *engine {
+	dir := must(os.MkdirTemp("", "refreshtokens-bench"))
+	dsn := "file:" + filepath.Join(dir, "bench.db") + "?_journal_mode=WAL&_busy_timeout=10000&_synchronous=NORMAL&_txlock=immediate"
+	db := openGORM(sqlite.Open(dsn))
+	pool := must(sql.Open("sqlite3", dsn))
+	// One writer at a time is all that SQLite has: more connections would only wait in its busy handler.
+	pool.SetMaxOpenConns(1)
+	must(db.DB()).SetMaxOpenConns(1)
+	return &engine{"SQLite", db, newSQLFloor(pool), func() {
+		_ = pool.Close()
+		_ = must(db.DB()).Close()
+		_ = os.RemoveAll(dir)
+	}}
+}
+
+func openMySQL(dsn string) *engine {
+	config := must(mysqldriver.ParseDSN(dsn))
+	admin := must(sql.Open("mysql", dsn))
+	config.DBName = newName()
+	must(admin.Exec("CREATE DATABASE " + config.DBName))
+	db := openGORM(mysql.Open(config.FormatDSN()))
+	pool := must(sql.Open("mysql", config.FormatDSN()))
+	limit(pool)
+	return &engine{"MariaDB", db, newSQLFloor(pool), func() {
+		_ = pool.Close()
+		_ = must(db.DB()).Close()
+		must(admin.Exec("DROP DATABASE " + config.DBName))
+		_ = admin.Close()
+	}}
+}
+
+func openPostgres(dsn string) *engine {
+	admin := must(pgx.Connect(context.Background(), dsn))
+	schema := newName()
+	must(admin.Exec(context.Background(), "CREATE SCHEMA "+schema))
+	config := must(pgxpool.ParseConfig(dsn))
+	config.ConnConfig.RuntimeParams["search_path"] = schema
+	config.MaxConns = connections
+	c := config.ConnConfig
+	db := openGORM(postgres.Open(fmt.Sprintf("host=%s port=%d user=%s password='%s' dbname=%s search_path=%s sslmode=disable",
+		c.Host, c.Port, c.User, c.Password, c.Database, schema)))
+	pool := must(pgxpool.NewWithConfig(context.Background(), config))
+	return &engine{"PostgreSQL", db, pgxFloor{pool}, func() {
+		pool.Close()
+		_ = must(db.DB()).Close()
+		must(admin.Exec(context.Background(), "DROP SCHEMA "+schema+" CASCADE"))
+		_ = admin.Close(context.Background())
+	}}
+}
+
+func newName() string {
+	return fmt.Sprintf("rt_bench_%x", time.Now().UnixNano())
+}
+
+// pgxFloor talks to pgx without database/sql, which is the fastest there is.
+type pgxFloor struct{ pool *pgxpool.Pool }
+
+func (f pgxFloor) bump(ctx context.Context, id string, now, expires int64) (generation int64, err error) {
+	err = f.pool.QueryRow(ctx, fmt.Sprintf(updateSQL, "$1", "$2", "$3")+" RETURNING generation", now, expires, id).Scan(&generation)
+	return generation, err
+}
+
+func (f pgxFloor) insert(ctx context.Context, id, subject string, now, expires int64) error {
+	_, err := f.pool.Exec(ctx, fmt.Sprintf(insertSQL, "$1", "$2", "$3", "$4", "$5"), id, subject, now, expires, now)
+	return err
+}
+
+// sqlFloor is database/sql with prepared statements. MariaDB's UPDATE returns nothing, so the generation is not known.
+type sqlFloor struct{ update, create *sql.Stmt }
+
+func newSQLFloor(pool *sql.DB) sqlFloor {
+	return sqlFloor{
+		update: must(pool.Prepare(fmt.Sprintf(updateSQL, "?", "?", "?"))),
+		create: must(pool.Prepare(fmt.Sprintf(insertSQL, "?", "?", "?", "?", "?"))),
+	}
+}
+
+func (f sqlFloor) bump(ctx context.Context, id string, now, expires int64) (int64, error) {
+	_, err := f.update.ExecContext(ctx, now, expires, id)
+	return now, err
+}
+
+func (f sqlFloor) insert(ctx context.Context, id, subject string, now, expires int64) error {
+	_, err := f.create.ExecContext(ctx, id, subject, now, expires, now)
+	return err
+}
+
+func newID() string {
+	return must(uuid.NewV7()).String()
+}

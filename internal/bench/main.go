@@ -1,0 +1,395 @@
+// Command bench measures refreshtokens against a floor that does nothing but what can't be left out, and against other
+// modules, side by side in one run, and writes docs/benchmarks.md with its plots. Ratios are what counts: the server, the
+// database and the load share one machine.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-chi/jwtauth/v5"
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/seed-2f82c0fd/refreshtokens"
+	"github.com/seed-2f82c0fd/refreshtokens/plugin"
+)
+
+func main() {
+	rounds := flag.Int("rounds", 5, "rounds of each system, taken in turns")
+	duration := flag.Duration("duration", 3*time.Second, "how long a round is")
+	rows := flag.Int("rows", 1_000_000, "the largest table that latency is measured on")
+	out := flag.String("out", "../../docs", "the folder that the report goes to")
+	flag.Parse()
+	postgresDSN, mysqlDSN := os.Getenv("REFRESHTOKENS_POSTGRES_DSN"), os.Getenv("REFRESHTOKENS_MYSQL_DSN")
+	if postgresDSN == "" || mysqlDSN == "" {
+		log.Fatal("set REFRESHTOKENS_POSTGRES_DSN and REFRESHTOKENS_MYSQL_DSN")
+	}
+
+	pg, maria, lite := openPostgres(postgresDSN), openMySQL(mysqlDSN), openSQLite()
+	engines := []*engine{pg, maria, lite}
+	r := &report{dir: *out}
+	r.head(pg, maria, *rounds, *duration, *rows)
+
+	refreshes(r, engines, *rounds, *duration)
+	logins(r, engines, *rounds, *duration)
+	bursts(r, engines)
+	written(r, pg)
+	growth(r, pg, *rows, *duration)
+	purging(r, engines[:2], *duration)
+	middlewares(r)
+	r.write()
+	for _, e := range engines {
+		e.close()
+	}
+}
+
+// contender is a system under load.
+type contender struct {
+	name     string
+	addr     string
+	requests func() []request
+	results  []result
+}
+
+func (c *contender) median() result {
+	slices.SortFunc(c.results, func(a, b result) int { return int(a.perSecond - b.perSecond) })
+	m := c.results[len(c.results)/2]
+	p99s := make([]time.Duration, 0, len(c.results))
+	for _, r := range c.results {
+		p99s = append(p99s, r.p99)
+	}
+	slices.Sort(p99s)
+	m.p99 = p99s[len(p99s)/2]
+	return m
+}
+
+// compete runs the contenders in turns, so that a noisy minute is everybody's.
+func compete(contenders []*contender, rounds int, d time.Duration) {
+	for _, c := range contenders {
+		load(c.addr, d/3, c.requests()) // to warm up
+	}
+	for round := range rounds {
+		for i := range contenders {
+			c := contenders[(i+round)%len(contenders)]
+			runtime.GC()
+			c.results = append(c.results, load(c.addr, d, c.requests()))
+		}
+	}
+}
+
+func repeat(mint func() string, path, field, mark string) func() []request {
+	return func() []request {
+		all := make([]request, clients)
+		for i := range all {
+			all[i] = chain(path, field, mint(), mark)
+		}
+		return all
+	}
+}
+
+func mintOurs(auth *refreshtokens.Plugin) func() string {
+	return func() string { return must(auth.Issue(context.Background(), subject, plugin.Client{})).Refresh.Token }
+}
+
+func mintFloor(e *engine) func() string {
+	return func() string {
+		id := newID()
+		if err := e.floor.insert(context.Background(), id, subject, time.Now().Unix(), time.Now().Unix()+3600); err != nil {
+			log.Fatal(err)
+		}
+		return id
+	}
+}
+
+func refreshes(r *report, engines []*engine, rounds int, d time.Duration) {
+	r.section("A refresh over HTTP", fmt.Sprintf("%d keep-alive clients, each walking down its own chain of refresh tokens; medians of %d rounds of %v, taken in turns.", clients, rounds, d))
+	r.table("server", "refreshes/s", "p50", "p99", "of the floor's refreshes/s", "of the floor's p99")
+	var bars []bar
+	row := func(name string, m result, floor *result) {
+		ratio, tail := "", ""
+		if floor != nil {
+			ratio, tail = times(m.perSecond/floor.perSecond), times(float64(m.p99)/float64(floor.p99))
+		}
+		r.row(name, thousands(m.perSecond), millis(m.p50), millis(m.p99), ratio, tail)
+		bars = append(bars, bar{name, m.perSecond})
+	}
+	for _, e := range engines {
+		auth, addr := ours(e)
+		contenders := []*contender{
+			{name: "floor", addr: floor(e), requests: repeat(mintFloor(e), "/refresh", "refreshToken", "")},
+			{name: "ours", addr: addr, requests: repeat(mintOurs(auth), "/auth/refresh-tokens", "refreshToken", `"refresh":{"token":"`)},
+		}
+		compete(contenders, rounds, d)
+		f, o := contenders[0].median(), contenders[1].median()
+		row("floor, "+e.name, f, nil)
+		row("**refreshtokens**, "+e.name, o, &f)
+	}
+	always, stopAlways := startRedis("always")
+	none, stopNone := startRedis("")
+	defer stopAlways()
+	defer stopNone()
+	var peers []*contender
+	for name, addr := range map[string]string{"gin-jwt, memory": "", "gin-jwt, Redis `appendfsync always`": always, "gin-jwt, Redis without persistence": none} {
+		mint, server := ginJWT(addr)
+		peers = append(peers, &contender{name: name, addr: server, requests: repeat(mint, "/refresh", "refresh_token", `"refresh_token":"`)})
+	}
+	slices.SortFunc(peers, func(a, b *contender) int { return strings.Compare(a.name, b.name) })
+	compete(peers, rounds, d)
+	for _, p := range peers {
+		row(p.name, p.median(), nil)
+	}
+	r.plotBars("throughput", "refreshes per second", bars)
+}
+
+func logins(r *report, engines []*engine, rounds int, d time.Duration) {
+	r.section("A log-in over HTTP", "`Issue`, which inserts a row and sweeps the subject's dead ones, against a bare `INSERT` and two signatures. Each client logs in users of its own.")
+	r.table("server", "log-ins/s", "p50", "p99", "of the floor's log-ins/s")
+	login := func() []request {
+		all := make([]request, clients)
+		for i := range all {
+			n := 0
+			all[i] = func([]byte) (string, []byte) {
+				n++
+				return "/login", fmt.Appendf(nil, `{"subject":"user %d of %d"}`, n, i)
+			}
+		}
+		return all
+	}
+	for _, e := range engines {
+		_, addr := ours(e)
+		contenders := []*contender{{name: "floor", addr: floor(e), requests: login}, {name: "ours", addr: addr, requests: login}}
+		compete(contenders, rounds, d)
+		f, o := contenders[0].median(), contenders[1].median()
+		r.row("floor, "+e.name, thousands(f.perSecond), millis(f.p50), millis(f.p99), "")
+		r.row("**refreshtokens**, "+e.name, thousands(o.perSecond), millis(o.p50), millis(o.p99), times(o.perSecond/f.perSecond))
+	}
+}
+
+func bursts(r *report, engines []*engine) {
+	const size, rounds = 200, 20
+	r.section("One token, all at once", fmt.Sprintf("%d simultaneous refreshes of one token against %d of a token each, %d bursts. Every one is answered 200.", size, size, rounds))
+	r.table("database", "one token, p99", "distinct tokens, p99", "ratio")
+	for _, e := range engines {
+		auth, addr := ours(e)
+		mint := mintOurs(auth)
+		batch := func(token func() string) []request {
+			all := make([]request, size)
+			for i := range all {
+				all[i] = chain("/auth/refresh-tokens", "refreshToken", token(), "")
+			}
+			return all
+		}
+		distinct := func() []request { return batch(mint) }
+		same := func() []request {
+			token := mint()
+			return batch(func() string { return token })
+		}
+		burst(addr, 2, distinct)
+		d := burst(addr, rounds, distinct)
+		s := burst(addr, rounds, same)
+		r.row(e.name, millis(s.p99), millis(d.p99), times(float64(s.p99)/float64(d.p99)))
+	}
+}
+
+// written measures PostgreSQL's WAL and growth, which don't depend on the machine.
+func written(r *report, pg *engine) {
+	const refreshes = 20_000
+	auth, _ := ours(pg)
+	wal := func(work func()) float64 {
+		pg.db.Exec("CHECKPOINT")
+		var before, after string
+		pg.db.Raw("SELECT pg_current_wal_insert_lsn()").Scan(&before)
+		work()
+		pg.db.Raw("SELECT pg_current_wal_insert_lsn()").Scan(&after)
+		var bytes float64
+		pg.db.Raw("SELECT pg_wal_lsn_diff(?, ?)", after, before).Scan(&bytes)
+		return bytes / refreshes
+	}
+	size := func() (bytes int64) {
+		pg.db.Exec("VACUUM refresh_tokens")
+		pg.db.Raw("SELECT pg_total_relation_size('refresh_tokens')").Scan(&bytes)
+		return bytes
+	}
+	const sessions = 100
+	ids, tokens := make([]string, sessions), make([]string, sessions)
+	for i := range sessions {
+		ids[i] = mintFloor(pg)()
+		tokens[i] = mintOurs(auth)()
+	}
+	bare := wal(func() {
+		for i := range refreshes {
+			must(pg.floor.bump(context.Background(), ids[i%sessions], int64(i), int64(i)))
+		}
+	})
+	before := size()
+	whole := wal(func() {
+		for i := range refreshes {
+			tokens[i%sessions] = must(auth.Refresh(context.Background(), tokens[i%sessions], plugin.Client{})).Refresh.Token
+		}
+	})
+	r.section("Bytes written", fmt.Sprintf("PostgreSQL, %s refreshes of %d sessions.", thousands(refreshes), sessions))
+	r.table("", "WAL for each refresh", "table and indexes grew, after VACUUM")
+	r.row("bare UPDATE", fmt.Sprintf("%.0f B", bare), "")
+	r.row("**refreshtokens**", fmt.Sprintf("%.0f B (%s)", whole, times(whole/bare)), fmt.Sprintf("%d B", size()-before))
+}
+
+// growth measures latency on tables of growing size. The sessions that are refreshed lie all over the table.
+func growth(r *report, pg *engine, most int, d time.Duration) {
+	_, addr := ours(pg)
+	r.section("Latency over rows", "PostgreSQL, 16 clients, sessions drawn from the whole table.")
+	r.table("rows", "refreshes/s", "p50", "p99", "p50 of the smallest's")
+	var points []point
+	var first result
+	have := 0
+	now := time.Now().Unix()
+	pg.db.Exec("TRUNCATE refresh_tokens")
+	for n := 10_000; n <= most; n *= 10 {
+		pg.db.Exec(`INSERT INTO refresh_tokens SELECT gen_random_uuid(), 'user ' || i, 1, ?::bigint, ?::bigint, ?::bigint, 0, '', 'bench/1.0', '192.0.2.1'
+			FROM generate_series(?::bigint, ?::bigint) i`, now, now+604800, now, have+1, n)
+		have = n
+		pg.db.Exec("VACUUM ANALYZE refresh_tokens")
+		pg.db.Exec("CHECKPOINT")
+		var picked []struct{ ID, Subject string }
+		pg.db.Raw("SELECT id, subject FROM refresh_tokens TABLESAMPLE BERNOULLI (?) WHERE generation = 1 ORDER BY random() LIMIT 20000",
+			min(100, 100*40_000/float64(n))).Scan(&picked)
+		next := make(chan string, len(picked))
+		for _, row := range picked {
+			next <- refreshTokenOf(row.ID, row.Subject, now)
+		}
+		close(next)
+		requests := make([]request, clients)
+		for i := range requests {
+			var token string
+			requests[i] = func(answer []byte) (string, []byte) {
+				if fresh, ok := <-next; ok { // a session that was never touched, as long as there is one
+					token = fresh
+				} else if answer != nil {
+					token = between(answer, `"refresh":{"token":"`, `"`)
+				}
+				return "/auth/refresh-tokens", []byte(`{"refreshToken":"` + token + `"}`)
+			}
+		}
+		m := load(addr, d, requests)
+		if first.p50 == 0 {
+			first = m
+		}
+		r.row(thousands(float64(n)), thousands(m.perSecond), millis(m.p50), millis(m.p99), times(float64(m.p50)/float64(first.p50)))
+		points = append(points, point{float64(n), float64(m.p50) / 1e6, float64(m.p99) / 1e6})
+	}
+	r.plotLines("latency", "sessions in the table", "ms", points)
+	pg.db.Exec("TRUNCATE refresh_tokens")
+}
+
+// purging measures refreshes beside a purge of many rows.
+func purging(r *report, engines []*engine, d time.Duration) {
+	const dead = 1_000_000
+	r.section("Refreshes beside a purge", fmt.Sprintf("%s dead rows are purged while 16 clients refresh.", thousands(dead)))
+	r.table("database", "p99 without", "p99 beside the purge", "ratio", "rows purged meanwhile")
+	for _, e := range engines {
+		auth, addr := ours(e)
+		fill := `INSERT INTO refresh_tokens SELECT gen_random_uuid(), 'user ' || i, 1, 1, 2, 1 + i / 100, 0, '', 'bench/1.0', '192.0.2.1' FROM generate_series(1, ?::bigint) i`
+		if e.name == "MariaDB" {
+			fill = `INSERT INTO refresh_tokens SELECT uuid(), concat('user ', seq), 1, 1, 2, 1 + seq DIV 100, 0, '', 'bench/1.0', '192.0.2.1' FROM seq_1_to_1000000 LIMIT ?`
+		}
+		if err := e.db.Exec(fill, dead).Error; err != nil {
+			log.Fatal(err)
+		}
+		e.db.Exec(map[string]string{"PostgreSQL": "VACUUM ANALYZE refresh_tokens", "MariaDB": "ANALYZE TABLE refresh_tokens"}[e.name])
+		requests := repeat(mintOurs(auth), "/auth/refresh-tokens", "refreshToken", `"refresh":{"token":"`)
+		load(addr, d/3, requests())
+		without := load(addr, 2*d, requests())
+		ctx, cancel := context.WithCancel(context.Background())
+		purged := make(chan int64)
+		go func() {
+			n, _ := auth.Purge(ctx)
+			purged <- n
+		}()
+		with := load(addr, 2*d, requests())
+		cancel()
+		r.row(e.name, millis(without.p99), millis(with.p99), times(float64(with.p99)/float64(without.p99)), thousands(float64(<-purged)))
+	}
+}
+
+// middlewares measures the verification of one access token, without HTTP.
+func middlewares(r *report) {
+	lite := openSQLite()
+	defer lite.close()
+	auth := must(refreshtokens.New(refreshtokens.Config{DB: lite.db, Secret: []byte(secret), Logger: slog.New(slog.DiscardHandler)}))
+	token := must(auth.Issue(context.Background(), subject, plugin.Client{})).Access.Token
+	ok := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
+
+	router := newRouter()
+	router.GET("/", auth.RequireAuth(), func(c *gin.Context) { c.Status(http.StatusOK) })
+	empty := newRouter()
+	empty.GET("/", func(c *gin.Context) { c.Status(http.StatusOK) })
+	chi := jwtauth.New("HS256", []byte(secret), nil)
+	handler := jwtauth.Verifier(chi)(jwtauth.Authenticator(chi)(http.HandlerFunc(ok)))
+
+	request := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+	request.Header.Set("Authorization", "Bearer "+token)
+	serving := func(h http.Handler) testing.BenchmarkResult {
+		return testing.Benchmark(func(b *testing.B) {
+			b.ReportAllocs()
+			recorder := httptest.NewRecorder()
+			for b.Loop() {
+				h.ServeHTTP(recorder, request)
+			}
+		})
+	}
+	parser := jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}))
+	key := func(*jwt.Token) (any, error) { return []byte(secret), nil }
+	bare := testing.Benchmark(func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			must(parser.Parse(token, key))
+		}
+	})
+	ginOnly := serving(empty)
+	r.section("An access token", "One goroutine, HS256, the same token.")
+	r.table("", "time", "allocations", "of golang-jwt's time")
+	for _, row := range []struct {
+		name   string
+		result testing.BenchmarkResult
+	}{
+		{"golang-jwt, a bare parse", bare},
+		{"Gin, a route without middleware", ginOnly},
+		{"**`RequireAuth`**, with Gin around it", serving(router)},
+		{"gin-jwt's middleware, with Gin around it", serving(ginJWTRoute())},
+		{"go-chi/jwtauth, without a router", serving(handler)},
+	} {
+		r.row(row.name, fmt.Sprintf("%.1f µs", float64(row.result.NsPerOp())/1000), strconv.FormatInt(row.result.AllocsPerOp(), 10),
+			times(float64(row.result.NsPerOp())/float64(bare.NsPerOp())))
+	}
+}
+
+func output(name string, args ...string) string {
+	text, err := exec.Command(name, args...).Output()
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(text))
+}
+
+func cpu() string {
+	text, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(text)) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return runtime.GOARCH
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	ginjwt "github.com/appleboy/gin-jwt/v3"
+	"github.com/gin-gonic/gin"
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/seed-2f82c0fd/refreshtokens"
+	"github.com/seed-2f82c0fd/refreshtokens/plugin"
+)
+
+const (
+	secret  = "a secret for benchmarks, of 32 bytes or more"
+	subject = "5ebac534954b54139806c112"
+)
+
+// serve starts handler on loopback and returns its address.
+func serve(handler http.Handler) string {
+	listener := must(net.Listen("tcp", "127.0.0.1:0"))
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	go func() { log.Fatal(server.Serve(listener)) }()
+	return listener.Addr().String()
+}
+
+func newRouter() *gin.Engine {
+	gin.SetMode(gin.ReleaseMode)
+	gin.DefaultWriter = io.Discard
+	return gin.New()
+}
+
+// ours is the module as a host has it, and a log-in handler.
+func ours(e *engine) (*refreshtokens.Plugin, string) {
+	auth := must(refreshtokens.New(refreshtokens.Config{DB: e.db, Secret: []byte(secret), Logger: slog.New(slog.DiscardHandler)}))
+	router := newRouter()
+	auth.Register(router)
+	router.POST("/login", func(c *gin.Context) {
+		var body struct{ Subject string }
+		if err := c.ShouldBindJSON(&body); err != nil {
+			c.AbortWithStatus(http.StatusBadRequest)
+			return
+		}
+		tokens, err := auth.Issue(c.Request.Context(), body.Subject, refreshtokens.ClientOf(c))
+		if err != nil {
+			c.AbortWithStatus(http.StatusInternalServerError)
+			return
+		}
+		c.JSON(http.StatusOK, tokens)
+	})
+	return auth, serve(router)
+}
+
+// floor is what can't be left out: read the body, one statement, two HS256 signatures, answer. It verifies nothing.
+func floor(e *engine) string {
+	router := newRouter()
+	router.POST("/refresh", func(c *gin.Context) {
+		var body struct {
+			RefreshToken string `json:"refreshToken"`
+		}
+		if err := c.ShouldBindJSON(&body); err != nil {
+			c.AbortWithStatus(http.StatusBadRequest)
+			return
+		}
+		now := time.Now()
+		expires := now.Add(7 * 24 * time.Hour)
+		generation, err := e.floor.bump(c.Request.Context(), body.RefreshToken, now.Unix(), expires.Unix())
+		floorAnswer(c, err, body.RefreshToken, now, expires, generation)
+	})
+	router.POST("/login", func(c *gin.Context) {
+		var body struct{ Subject string }
+		if err := c.ShouldBindJSON(&body); err != nil {
+			c.AbortWithStatus(http.StatusBadRequest)
+			return
+		}
+		now, id := time.Now(), newID()
+		expires := now.Add(7 * 24 * time.Hour)
+		floorAnswer(c, e.floor.insert(c.Request.Context(), id, body.Subject, now.Unix(), expires.Unix()), id, now, expires, 1)
+	})
+	return serve(router)
+}
+
+func floorAnswer(c *gin.Context, err error, id string, now, expires time.Time, generation int64) {
+	if err != nil {
+		c.AbortWithStatus(http.StatusInternalServerError)
+		return
+	}
+	access := must(jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
+		"sub": subject, "sid": id, "iat": now.Unix(), "exp": now.Add(15 * time.Minute).Unix(), "type": "access",
+	}).SignedString([]byte(secret)))
+	refresh := must(jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
+		"sub": subject, "sid": id, "gen": generation, "iat": now.Unix(), "exp": expires.Unix(), "type": "refresh",
+	}).SignedString([]byte(secret)))
+	c.JSON(http.StatusOK, plugin.Tokens{
+		Access:  plugin.Token{Token: access, Expires: plugin.Timestamp{Time: now.Add(15 * time.Minute)}},
+		Refresh: plugin.Token{Token: refresh, Expires: plugin.Timestamp{Time: expires}},
+	})
+}
+
+// ginJWT is appleboy/gin-jwt with its store in memory, or in the Redis at redisAddr.
+func ginJWT(redisAddr string) (mint func() string, addr string) {
+	middleware := &ginjwt.GinJWTMiddleware{
+		Realm: "bench", Key: []byte(secret), Timeout: 15 * time.Minute, MaxRefresh: 7 * 24 * time.Hour, IdentityKey: "sub",
+		PayloadFunc: func(data any) jwt.MapClaims { return jwt.MapClaims{"sub": data} },
+	}
+	if redisAddr != "" {
+		middleware.EnableRedisStore(ginjwt.WithRedisAddr(redisAddr), ginjwt.WithRedisPool(connections, time.Minute, time.Hour))
+	}
+	log.SetOutput(io.Discard) // it logs what store it has
+	middleware = must(ginjwt.New(middleware))
+	log.SetOutput(os.Stderr)
+	router := newRouter()
+	router.POST("/refresh", middleware.RefreshHandler)
+	mint = func() string {
+		return must(middleware.TokenGenerator(context.Background(), subject)).RefreshToken
+	}
+	return mint, serve(router)
+}
+
+// startRedis starts a Redis of our own. appendfsync is "always", or empty for no persistence.
+func startRedis(appendfsync string) (addr string, stop func()) {
+	dir := must(os.MkdirTemp("", "refreshtokens-bench"))
+	listener := must(net.Listen("tcp", "127.0.0.1:0"))
+	addr = listener.Addr().String()
+	_ = listener.Close()
+	_, port, _ := net.SplitHostPort(addr)
+	args := []string{"--bind", "127.0.0.1", "--port", port, "--dir", dir, "--save", "", "--logfile", filepath.Join(dir, "log")}
+	if appendfsync != "" {
+		args = append(args, "--appendonly", "yes", "--appendfsync", appendfsync)
+	}
+	command := exec.Command("redis-server", args...)
+	if err := command.Start(); err != nil {
+		log.Fatal(err)
+	}
+	for range 100 {
+		if connection, err := net.Dial("tcp", addr); err == nil {
+			_ = connection.Close()
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return addr, func() {
+		_ = command.Process.Kill()
+		_ = command.Wait()
+		_ = os.RemoveAll(dir)
+	}
+}

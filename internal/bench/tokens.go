@@ -1,0 +1,30 @@
+package main
+
+import (
+	"crypto/hkdf"
+	"crypto/sha256"
+	"net/http"
+	"time"
+
+	ginjwt "github.com/appleboy/gin-jwt/v3"
+	"github.com/gin-gonic/gin"
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// refreshTokenOf returns the first refresh token of a session that was put into the table behind the module's back.
+func refreshTokenOf(id, subject string, created int64) string {
+	key := must(hkdf.Key(sha256.New, []byte(secret), nil, "refreshtokens/refresh-token/HS256/v1", 32))
+	return must(jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
+		"sub": subject, "sid": id, "iat": created, "exp": created + 604800, "auth_time": created, "type": "refresh", "gen": 1,
+	}).SignedString(key))
+}
+
+// ginJWTRoute is a route behind gin-jwt's middleware that takes the same access tokens.
+func ginJWTRoute() http.Handler {
+	middleware := must(ginjwt.New(&ginjwt.GinJWTMiddleware{
+		Realm: "bench", Key: []byte(secret), Timeout: 15 * time.Minute, MaxRefresh: time.Hour, IdentityKey: "sub",
+	}))
+	router := newRouter()
+	router.GET("/", middleware.MiddlewareFunc(), func(c *gin.Context) { c.Status(http.StatusOK) })
+	return router
+}
