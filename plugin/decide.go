@@ -14,9 +14,9 @@ const (
 	unknown                // there is no such session of that subject's
 )
 
-// decide is the decision table: presented is a verified refresh token, row its session's row or nil. grace is in
-// seconds; a negative one turns the grace period off.
-func decide(presented refreshClaims, row *models.RefreshToken, now, grace int64) outcome {
+// decide is the decision table: presented is a verified refresh token that arrived at an instant, row its session's row or
+// nil. grace is in seconds; a negative one turns the grace period off.
+func decide(presented refreshClaims, row *models.RefreshToken, arrived, grace int64) outcome {
 	switch {
 	case row == nil || string(row.Subject) != presented.Subject:
 		return unknown
@@ -25,9 +25,9 @@ func decide(presented refreshClaims, row *models.RefreshToken, now, grace int64)
 	case presented.Generation >= row.Generation:
 		// Later than the row, under our signature: the database lost a write, and the client is right.
 		return rotate
-	case presented.Generation < row.Generation-1 || grace < 0 || now-row.IssuedAt > grace:
+	case presented.Generation < row.Generation-1 || grace < 0 || arrived-row.IssuedAt > grace:
 		return reuse
-	case row.ExpiresAt <= now:
+	case row.ExpiresAt <= arrived:
 		return expired
 	default:
 		return replay

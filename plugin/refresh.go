@@ -19,8 +19,8 @@ const maxAttempts = 3
 // Errors: [ErrInvalidToken], [ErrExpired], [ErrRevoked]; [ErrReused] and [ErrSubjectRefused], with which the session is
 // revoked; [ErrInvalidClaims], what the Claims callback returned, or the database's, with which the token stays good.
 func (s *Service) Refresh(ctx context.Context, token string, client Client) (Tokens, error) {
-	now := s.now()
-	presented, err := s.verifyRefresh(token, now)
+	arrived := s.now()
+	presented, err := s.verifyRefresh(token, arrived)
 	if err != nil {
 		return Tokens{}, err
 	}
@@ -28,17 +28,19 @@ func (s *Service) Refresh(ctx context.Context, token string, client Client) (Tok
 	if errors.Is(err, ErrSubjectRefused) {
 		ctx, cancel := outlive(ctx)
 		defer cancel()
-		if _, err := s.store.Revoke(ctx, models.Text(presented.SessionID), models.Text(presented.Subject), now, models.ReasonRefused); err != nil {
+		if _, err := s.store.Revoke(ctx, models.Text(presented.SessionID), models.Text(presented.Subject), arrived, models.ReasonRefused); err != nil {
 			return Tokens{}, err
 		}
 	}
 	if err != nil {
 		return Tokens{}, err
 	}
+	// Whoever presents a spent token is judged by when they came, and the grace period runs from when its successor was
+	// minted: a slow callback makes a thief of nobody.
+	now := s.now()
 	if s.gracePeriod > 0 {
-		// The grace period runs from the instant in next. A rotation that a stalled database holds up for so long that
-		// little of it would be left must fail, with the token unspent, and not make thieves of those who come next.
-		now = s.now()
+		// Nor does a stalled database: a rotation that it holds up until little of the grace period would be left fails,
+		// with the token unspent.
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, s.config.GracePeriod/2)
 		defer cancel()
@@ -62,7 +64,7 @@ func (s *Service) Refresh(ctx context.Context, token string, client Client) (Tok
 		if err != nil {
 			return Tokens{}, err
 		}
-		switch decide(presented, row, now, s.gracePeriod) {
+		switch decide(presented, row, arrived, s.gracePeriod) {
 		case rotate:
 			continue
 		case replay:
