@@ -26,7 +26,7 @@ import (
 type Config = plugin.Config
 
 // Plugin is the Service with its routes and its middleware. Issue, Refresh, VerifyAccess, Session, Sessions, Revoke,
-// RevokeSession, RevokeAll, Purge and WithDB are methods of the embedded [plugin.Service].
+// RevokeSession, RevokeAll, Purge, Janitor and WithDB are methods of the embedded [plugin.Service].
 type Plugin struct {
 	*plugin.Service
 }
@@ -48,7 +48,7 @@ func New(config Config) (*Plugin, error) {
 //	DELETE auth/refresh-tokens/:id   Bearer → 204, ends one login of the caller's
 //	DELETE auth/refresh-tokens       Bearer → 204, ends all of them; ?except=current keeps this one
 //
-// Every answer may not be cached.
+// No answer may be cached.
 func (p *Plugin) Register(router gin.IRouter) {
 	bearer := p.RequireAuth(middleware.LiveSession())
 	group := router.Group("/auth", noStore)

@@ -51,8 +51,8 @@ func (s *Store) InTransaction() bool {
 	return ok
 }
 
-// isTransient tells a deadlock, a serialization failure, a lock timeout and a busy database from other errors. A lost
-// connection is none of them: the statement may have been carried out.
+// isTransient tells a deadlock, a serialization failure, a lock timeout and a busy database from other errors. A
+// connection that broke off without a word is none of them: the statement may have been carried out.
 //
 // It knows the drivers by the shape of their errors, so that none need be imported: an SQLSTATE method (pgx, pq), a
 // Number field (go-sql-driver/mysql), a Code field or method (the SQLite drivers).
@@ -63,6 +63,8 @@ func isTransient(err error) bool {
 			"40001", // serialization_failure, and CockroachDB's "restart transaction"
 			"40P01", // deadlock_detected
 			"55P03", // lock_not_available
+			"57P01", // admin_shutdown: the server ended the connection before, or instead of, the statement
+			"57P03", // cannot_connect_now
 		}, state.SQLState())
 	}
 	for ; err != nil; err = errors.Unwrap(err) {

@@ -21,7 +21,8 @@ func TestIsTransient(t *testing.T) {
 		{&pgconn.PgError{Code: "40P01"}, true},
 		{fmt.Errorf("update: %w", &pgconn.PgError{Code: "55P03"}), true},
 		{&pgconn.PgError{Code: "23505"}, false},
-		{&pgconn.PgError{Code: "57P01"}, false}, // the connection was ended: nobody knows what became of the statement
+		{&pgconn.PgError{Code: "57P01"}, true},
+		{&pgconn.PgError{Code: "08006"}, false}, // connection_failure: nobody knows what became of the statement
 		{&mysql.MySQLError{Number: 1213}, true},
 		{fmt.Errorf("update: %w", &mysql.MySQLError{Number: 1205}), true},
 		{&mysql.MySQLError{Number: 1062}, false},

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/driver/mysql"
 	"gorm.io/driver/postgres"
 	"gorm.io/driver/sqlite"
@@ -27,7 +28,9 @@ type engine struct {
 	name  string
 	db    *gorm.DB
 	floor floorStore
-	close func()
+	// sqlFloor is the floor through database/sql, as GORM is, where floor is not.
+	sqlFloor floorStore
+	close    func()
 }
 
 // floorStore is the least that a refresh and a log-in can ask of a database.
@@ -74,7 +77,7 @@ func openSQLite() *engine {
 	// One writer at a time is all that SQLite has: more connections would only wait in its busy handler.
 	pool.SetMaxOpenConns(1)
 	must(db.DB()).SetMaxOpenConns(1)
-	return &engine{"SQLite", db, newSQLFloor(pool), func() {
+	return &engine{"SQLite", db, newSQLFloor(pool, questionMarks), nil, func() {
 		_ = pool.Close()
 		_ = must(db.DB()).Close()
 		_ = os.RemoveAll(dir)
@@ -89,7 +92,7 @@ func openMySQL(dsn string) *engine {
 	db := openGORM(mysql.Open(config.FormatDSN()))
 	pool := must(sql.Open("mysql", config.FormatDSN()))
 	limit(pool)
-	return &engine{"MariaDB", db, newSQLFloor(pool), func() {
+	return &engine{"MariaDB", db, newSQLFloor(pool, questionMarks), nil, func() {
 		_ = pool.Close()
 		_ = must(db.DB()).Close()
 		must(admin.Exec("DROP DATABASE " + config.DBName))
@@ -108,8 +111,11 @@ func openPostgres(dsn string) *engine {
 	db := openGORM(postgres.Open(fmt.Sprintf("host=%s port=%d user=%s password='%s' dbname=%s search_path=%s sslmode=disable",
 		c.Host, c.Port, c.User, c.Password, c.Database, schema)))
 	pool := must(pgxpool.NewWithConfig(context.Background(), config))
-	return &engine{"PostgreSQL", db, pgxFloor{pool}, func() {
+	sqlPool := stdlib.OpenDB(*config.ConnConfig)
+	limit(sqlPool)
+	return &engine{"PostgreSQL", db, pgxFloor{pool}, newSQLFloor(sqlPool, dollars), func() {
 		pool.Close()
+		_ = sqlPool.Close()
 		_ = must(db.DB()).Close()
 		must(admin.Exec(context.Background(), "DROP SCHEMA "+schema+" CASCADE"))
 		_ = admin.Close(context.Background())
@@ -136,12 +142,18 @@ func (f pgxFloor) insert(ctx context.Context, id, subject string, now, expires i
 // sqlFloor is database/sql with prepared statements. MariaDB's UPDATE returns nothing, so the generation is not known.
 type sqlFloor struct{ update, create *sql.Stmt }
 
-func newSQLFloor(pool *sql.DB) sqlFloor {
+func newSQLFloor(pool *sql.DB, placeholders []any) sqlFloor {
 	return sqlFloor{
-		update: must(pool.Prepare(fmt.Sprintf(updateSQL, "?", "?", "?"))),
-		create: must(pool.Prepare(fmt.Sprintf(insertSQL, "?", "?", "?", "?", "?"))),
+		update: must(pool.Prepare(fmt.Sprintf(updateSQL, placeholders[:3]...))),
+		create: must(pool.Prepare(fmt.Sprintf(insertSQL, placeholders...))),
 	}
 }
+
+// How the dialects write their parameters.
+var (
+	questionMarks = []any{"?", "?", "?", "?", "?"}
+	dollars       = []any{"$1", "$2", "$3", "$4", "$5"}
+)
 
 func (f sqlFloor) bump(ctx context.Context, id string, now, expires int64) (int64, error) {
 	_, err := f.update.ExecContext(ctx, now, expires, id)

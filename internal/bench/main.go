@@ -130,12 +130,18 @@ func refreshes(r *report, engines []*engine, rounds int, d time.Duration) {
 	for _, e := range engines {
 		auth, addr := ours(e)
 		contenders := []*contender{
-			{name: "floor", addr: floor(e), requests: repeat(mintFloor(e), "/refresh", "refreshToken", "")},
+			{name: "floor", addr: floor(e.floor), requests: repeat(mintFloor(e), "/refresh", "refreshToken", "")},
 			{name: "ours", addr: addr, requests: repeat(mintOurs(auth), "/auth/refresh-tokens", "refreshToken", `"refresh":{"token":"`)},
+		}
+		if e.sqlFloor != nil {
+			contenders = append(contenders, &contender{name: "floor", addr: floor(e.sqlFloor), requests: repeat(mintFloor(e), "/refresh", "refreshToken", "")})
 		}
 		compete(contenders, rounds, d)
 		f, o := contenders[0].median(), contenders[1].median()
 		row("floor, "+e.name, f, nil)
+		if e.sqlFloor != nil {
+			row("floor, "+e.name+" through `database/sql`", contenders[2].median(), &f)
+		}
 		row("**refreshtokens**, "+e.name, o, &f)
 	}
 	always, stopAlways := startRedis("always")
@@ -171,7 +177,7 @@ func logins(r *report, engines []*engine, rounds int, d time.Duration) {
 	}
 	for _, e := range engines {
 		_, addr := ours(e)
-		contenders := []*contender{{name: "floor", addr: floor(e), requests: login}, {name: "ours", addr: addr, requests: login}}
+		contenders := []*contender{{name: "floor", addr: floor(e.floor), requests: login}, {name: "ours", addr: addr, requests: login}}
 		compete(contenders, rounds, d)
 		f, o := contenders[0].median(), contenders[1].median()
 		r.row("floor, "+e.name, thousands(f.perSecond), millis(f.p50), millis(f.p99), "")
@@ -250,10 +256,12 @@ func written(r *report, pg *engine) {
 // growth measures latency on tables of growing size. The sessions that are refreshed lie all over the table.
 func growth(r *report, pg *engine, most int, d time.Duration) {
 	_, addr := ours(pg)
-	r.section("Latency over rows", "PostgreSQL, 16 clients, sessions drawn from the whole table.")
-	r.table("rows", "refreshes/s", "p50", "p99", "p50 of the smallest's")
+	floorAddr := floor(pg.floor)
+	r.section("Latency over rows", "PostgreSQL, 16 clients, sessions drawn from the whole table and each touched for the first time after a checkpoint, "+
+		"which has PostgreSQL write every page once in full.")
+	r.table("rows", "refreshes/s", "p50", "p99", "p50 of the smallest's", "the floor's p50", "of its smallest's")
 	var points []point
-	var first result
+	var first, firstFloor result
 	have := 0
 	now := time.Now().Unix()
 	pg.db.Exec("TRUNCATE refresh_tokens")
@@ -262,36 +270,51 @@ func growth(r *report, pg *engine, most int, d time.Duration) {
 			FROM generate_series(?::bigint, ?::bigint) i`, now, now+604800, now, have+1, n)
 		have = n
 		pg.db.Exec("VACUUM ANALYZE refresh_tokens")
-		pg.db.Exec("CHECKPOINT")
 		var picked []struct{ ID, Subject string }
-		pg.db.Raw("SELECT id, subject FROM refresh_tokens TABLESAMPLE BERNOULLI (?) WHERE generation = 1 ORDER BY random() LIMIT 20000",
-			min(100, 100*40_000/float64(n))).Scan(&picked)
-		next := make(chan string, len(picked))
-		for _, row := range picked {
-			next <- refreshTokenOf(row.ID, row.Subject, now)
+		pg.db.Raw("SELECT id, subject FROM refresh_tokens TABLESAMPLE BERNOULLI (?) WHERE generation = 1 ORDER BY random() LIMIT 40000",
+			min(100, 100*80_000/float64(n))).Scan(&picked)
+		half := len(picked) / 2
+		bare, tokens := make([]string, half), make([]string, half)
+		for i := range half {
+			bare[i] = picked[i].ID
+			tokens[i] = refreshTokenOf(picked[half+i].ID, picked[half+i].Subject, now)
 		}
-		close(next)
-		requests := make([]request, clients)
-		for i := range requests {
-			var token string
-			requests[i] = func(answer []byte) (string, []byte) {
-				if fresh, ok := <-next; ok { // a session that was never touched, as long as there is one
-					token = fresh
-				} else if answer != nil {
-					token = between(answer, `"refresh":{"token":"`, `"`)
-				}
-				return "/auth/refresh-tokens", []byte(`{"refreshToken":"` + token + `"}`)
-			}
-		}
-		m := load(addr, d, requests)
+		pg.db.Exec("CHECKPOINT")
+		f := load(floorAddr, d, drawn(bare, "/refresh"))
+		pg.db.Exec("CHECKPOINT")
+		m := load(addr, d, drawn(tokens, "/auth/refresh-tokens"))
 		if first.p50 == 0 {
-			first = m
+			first, firstFloor = m, f
 		}
-		r.row(thousands(float64(n)), thousands(m.perSecond), millis(m.p50), millis(m.p99), times(float64(m.p50)/float64(first.p50)))
+		r.row(thousands(float64(n)), thousands(m.perSecond), millis(m.p50), millis(m.p99), times(float64(m.p50)/float64(first.p50)),
+			millis(f.p50), times(float64(f.p50)/float64(firstFloor.p50)))
 		points = append(points, point{float64(n), float64(m.p50) / 1e6, float64(m.p99) / 1e6})
 	}
 	r.plotLines("latency", "sessions in the table", "ms", points)
 	pg.db.Exec("TRUNCATE refresh_tokens")
+}
+
+// drawn has clients present tokens that were never presented before, as long as there are any, and then walk on from the
+// last answer.
+func drawn(tokens []string, path string) []request {
+	next := make(chan string, len(tokens))
+	for _, token := range tokens {
+		next <- token
+	}
+	close(next)
+	requests := make([]request, clients)
+	for i := range requests {
+		var token string
+		requests[i] = func(answer []byte) (string, []byte) {
+			if fresh, ok := <-next; ok {
+				token = fresh
+			} else if answer != nil && path != "/refresh" {
+				token = between(answer, `"refresh":{"token":"`, `"`)
+			}
+			return path, []byte(`{"refreshToken":"` + token + `"}`)
+		}
+	}
+	return requests
 }
 
 // purging measures refreshes beside a purge of many rows.

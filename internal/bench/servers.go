@@ -61,7 +61,7 @@ func ours(e *engine) (*refreshtokens.Plugin, string) {
 }
 
 // floor is what can't be left out: read the body, one statement, two HS256 signatures, answer. It verifies nothing.
-func floor(e *engine) string {
+func floor(store floorStore) string {
 	router := newRouter()
 	router.POST("/refresh", func(c *gin.Context) {
 		var body struct {
@@ -73,7 +73,7 @@ func floor(e *engine) string {
 		}
 		now := time.Now()
 		expires := now.Add(7 * 24 * time.Hour)
-		generation, err := e.floor.bump(c.Request.Context(), body.RefreshToken, now.Unix(), expires.Unix())
+		generation, err := store.bump(c.Request.Context(), body.RefreshToken, now.Unix(), expires.Unix())
 		floorAnswer(c, err, body.RefreshToken, now, expires, generation)
 	})
 	router.POST("/login", func(c *gin.Context) {
@@ -84,7 +84,7 @@ func floor(e *engine) string {
 		}
 		now, id := time.Now(), newID()
 		expires := now.Add(7 * 24 * time.Hour)
-		floorAnswer(c, e.floor.insert(c.Request.Context(), id, body.Subject, now.Unix(), expires.Unix()), id, now, expires, 1)
+		floorAnswer(c, store.insert(c.Request.Context(), id, body.Subject, now.Unix(), expires.Unix()), id, now, expires, 1)
 	})
 	return serve(router)
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -52,14 +53,20 @@ type app struct {
 	t           *testing.T
 	addr        string
 	databaseURL string
+	log         string
 	command     *exec.Cmd
 }
 
 func newApp(t *testing.T, databaseURL string) *app {
 	t.Helper()
-	a := &app{t: t, addr: fmt.Sprintf("127.0.0.1:%d", freePort(t)), databaseURL: databaseURL}
+	a := &app{t: t, addr: fmt.Sprintf("127.0.0.1:%d", freePort(t)), databaseURL: databaseURL, log: filepath.Join(t.TempDir(), "app.log")}
 	a.start()
-	t.Cleanup(a.kill)
+	t.Cleanup(func() {
+		a.kill()
+		if t.Failed() {
+			a.showErrors()
+		}
+	})
 	return a
 }
 
@@ -73,6 +80,12 @@ func (a *app) start() {
 	}
 	a.command = exec.Command(binary)
 	a.command.Env = append(os.Environ(), "ADDR="+a.addr, "DATABASE_URL="+a.databaseURL, "JWT_SECRET=the chaos tests' secret, 32 bytes or more")
+	log, err := os.OpenFile(a.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	defer func() { _ = log.Close() }()
+	a.command.Stderr = log
 	if err := a.command.Start(); err != nil {
 		a.t.Fatal(err)
 	}
@@ -90,6 +103,22 @@ func (a *app) start() {
 func (a *app) kill() {
 	_ = a.command.Process.Kill()
 	_ = a.command.Wait()
+}
+
+// showErrors prints the last errors that the app logged.
+func (a *app) showErrors() {
+	text, err := os.ReadFile(a.log)
+	if err != nil {
+		a.t.Log(err)
+		return
+	}
+	var failures []string
+	for line := range strings.Lines(string(text)) {
+		if strings.Contains(line, `"level":"ERROR"`) {
+			failures = append(failures, line)
+		}
+	}
+	a.t.Logf("the app's last errors:\n%s", strings.Join(failures[max(0, len(failures)-10):], ""))
 }
 
 func waitFor(t *testing.T, what string, ready func() bool) {

@@ -183,7 +183,8 @@ func (f *fleet) run(logouts bool, body func()) {
 	wait.Wait()
 }
 
-// settle lets every device get one answer, and from then on takes no failure.
+// settle lets every device get one answer, and the pools find out which of their connections are dead: a host's own
+// queries have nobody to try them again. Once a second has passed without a failure, there may be no other.
 func (f *fleet) settle() {
 	for _, d := range f.devices {
 		before := f.refreshes.Load()
@@ -193,6 +194,14 @@ func (f *fleet) settle() {
 			}
 		}
 	}
+	f.run(false, func() {
+		for range 20 {
+			before := f.failures.Load()
+			if time.Sleep(time.Second); f.failures.Load() == before {
+				return
+			}
+		}
+	})
 	f.calm.Store(true)
 	f.run(true, func() { time.Sleep(time.Second) })
 	if f.t.Logf("%d refreshes, %d failures on the way", f.refreshes.Load(), f.failures.Load()); f.refreshes.Load() < int64(5*len(f.devices)) {
