@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"testing"
@@ -273,6 +274,34 @@ func TestOutageSpendsNothing(t *testing.T) {
 
 		broken = false
 		host.WantRefresh(tokens.Refresh.Token, http.StatusOK)
+	})
+}
+
+// TestAnswerLostAfterCommit: the connection breaks once the rotation is written. The client sees a 500, asks again, and
+// goes on from the generation that was written.
+func TestAnswerLostAfterCommit(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		host := testhost.New(t, db)
+		spent := host.Login("alice").Refresh.Token
+		broken := true
+		err := db.Callback().Update().After("*").Register("test:lost", func(db *gorm.DB) {
+			if broken {
+				_ = db.AddError(io.ErrUnexpectedEOF)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantAnswer(t, host.PostToken(refreshPath, spent), http.StatusInternalServerError, internalBody)
+		if got := host.Rows()[0].Generation; got != 2 {
+			t.Fatalf("the generation is %d: nothing was written", got)
+		}
+		broken = false
+		first, again := host.MustRefresh(spent), host.MustRefresh(spent)
+		if first.Refresh != again.Refresh || host.Rows()[0].Generation != 2 {
+			t.Error("not the very same successor")
+		}
+		host.WantRefresh(first.Refresh.Token, http.StatusOK)
 	})
 }
 
