@@ -68,14 +68,14 @@ func isTransient(err error) bool {
 		}, state.SQLState())
 	}
 	for ; err != nil; err = errors.Unwrap(err) {
-		if number, ok := uintField(err, "Number"); ok {
+		if number := fieldOf(err, "Number"); number.CanUint() {
 			return slices.Contains([]uint64{
 				1020, // record has changed since last read (MariaDB's snapshot isolation)
 				1047, // node not ready (Galera)
 				1205, // lock wait timeout
 				1213, // deadlock, and Galera's certification failure
 				3572, // lock not available at once
-			}, number)
+			}, number.Uint())
 		}
 		if code, ok := sqliteCode(err); ok {
 			return code&0xff == 5 || code&0xff == 6 // SQLITE_BUSY, SQLITE_LOCKED, and their extended codes
@@ -88,33 +88,17 @@ func sqliteCode(err error) (int64, bool) {
 	if coded, ok := err.(interface{ Code() int }); ok {
 		return int64(coded.Code()), true
 	}
-	v := structOf(err)
-	if !v.IsValid() {
-		return 0, false
-	}
-	if field := v.FieldByName("Code"); field.IsValid() && field.CanInt() {
-		return field.Int(), true
+	if code := fieldOf(err, "Code"); code.CanInt() {
+		return code.Int(), true
 	}
 	return 0, false
 }
 
-func uintField(err error, name string) (uint64, bool) {
-	v := structOf(err)
-	if !v.IsValid() {
-		return 0, false
-	}
-	field := v.FieldByName(name)
-	if !field.IsValid() || !field.CanUint() {
-		return 0, false
-	}
-	return field.Uint(), true
-}
-
-// structOf returns the struct behind an error, or an invalid Value.
-func structOf(err error) reflect.Value {
+// fieldOf returns a field of the struct behind an error, or the zero Value, which is no number of any kind.
+func fieldOf(err error, name string) reflect.Value {
 	v := reflect.Indirect(reflect.ValueOf(err))
 	if v.Kind() != reflect.Struct {
 		return reflect.Value{}
 	}
-	return v
+	return v.FieldByName(name)
 }

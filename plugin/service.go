@@ -2,6 +2,7 @@
 package plugin
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,7 +40,7 @@ func New(config Config) (*Service, error) {
 	if err := models.Check(config.DB); err != nil {
 		return nil, fmt.Errorf("refreshtokens: %w", err)
 	}
-	config.Secret = append([]byte(nil), config.Secret...)
+	config.Secret = bytes.Clone(config.Secret)
 	refreshKey, err := deriveRefreshKey(config.Secret)
 	if err != nil {
 		return nil, fmt.Errorf("refreshtokens: %w", err)
@@ -157,7 +158,8 @@ func (s *Service) verifyRefresh(token string, now int64) (refreshClaims, error) 
 // just started is refused by the other.
 const maxClockSkew = 60
 
-// now returns the time in Unix seconds. Every operation takes it once.
+// now returns the time in Unix seconds. Every operation takes it once, but for Refresh, which may wait for the host in
+// between.
 func (s *Service) now() int64 {
 	return s.config.Clock().Unix()
 }

@@ -137,7 +137,8 @@ func newGaleraCluster(t *testing.T, size int) *galeraCluster {
 			return c.status(node, "wsrep_local_state_comment") == "Synced"
 		})
 	}
-	root := c.open(c.nodes[0], "root", "mysql")
+	root := c.open(c.nodes[0])
+	defer func() { _ = root.Close() }()
 	for _, statement := range []string{"CREATE DATABASE app", "CREATE USER app@'127.0.0.1' IDENTIFIED BY 'app'", "GRANT ALL ON app.* TO app@'127.0.0.1'"} {
 		if _, err := root.Exec(statement); err != nil {
 			t.Fatal(err)
@@ -146,17 +147,17 @@ func newGaleraCluster(t *testing.T, size int) *galeraCluster {
 	return c
 }
 
-func (c *galeraCluster) open(node *galeraNode, user, database string) *sql.DB {
-	db, err := sql.Open("mysql", fmt.Sprintf("%s@unix(%s.sock)/%s", user, node.data, database))
+// open connects to a node as root; the caller closes.
+func (c *galeraCluster) open(node *galeraNode) *sql.DB {
+	db, err := sql.Open("mysql", fmt.Sprintf("root@unix(%s.sock)/mysql", node.data))
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.t.Cleanup(func() { _ = db.Close() })
 	return db
 }
 
 func (c *galeraCluster) status(node *galeraNode, variable string) string {
-	db := c.open(node, "root", "mysql")
+	db := c.open(node)
 	defer func() { _ = db.Close() }()
 	var name, value string
 	_ = db.QueryRow("SHOW STATUS LIKE '"+variable+"'").Scan(&name, &value) // not up yet
