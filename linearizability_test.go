@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens"
 	"github.com/seed-2f82c0fd/refreshtokens/internal/testdb"
 	"github.com/seed-2f82c0fd/refreshtokens/internal/testhost"
+	"github.com/seed-2f82c0fd/refreshtokens/models"
 	"github.com/seed-2f82c0fd/refreshtokens/plugin"
 )
 
@@ -203,12 +203,9 @@ func TestLinearizable(t *testing.T) {
 func TestCheckerBites(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		err := db.Callback().Update().Before("gorm:update").Register("test:forget", func(db *gorm.DB) {
-			where, _ := db.Statement.Clauses["WHERE"].Expression.(clause.Where)
-			for i, expression := range where.Exprs {
-				if e, ok := expression.(clause.Expr); ok && strings.Contains(e.SQL, "generation < ?") {
-					e.SQL = strings.Replace(e.SQL, "generation < ?", "0 < ?", 1)
-					where.Exprs[i] = e
-				}
+			if next, ok := db.Statement.Dest.(*models.RefreshToken); ok {
+				forgetful := clause.Where{Exprs: []clause.Expression{clause.Expr{SQL: "id = ? AND revoked_at = 0", Vars: []any{next.ID}}}}
+				db.Statement.Clauses["WHERE"] = clause.Clause{Name: "WHERE", Expression: forgetful}
 			}
 		})
 		if err != nil {

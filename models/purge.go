@@ -22,8 +22,8 @@ func (s *Store) PurgeBatch(ctx context.Context, cutoff int64, limit int) (int64,
 // deleteDead selects before it deletes: DELETE … LIMIT is not portable, and InnoDB would lock the gaps of a range.
 func (s *Store) deleteDead(ctx context.Context, cutoff int64, limit int, which func(*gorm.DB) *gorm.DB) (int64, error) {
 	var ids []Text
-	result := s.run(ctx, s.hot, func(db *gorm.DB) *gorm.DB {
-		return which(db).Model(&RefreshToken{}).Where("created_at <= ?", cutoff).Limit(limit).Pluck("id", &ids)
+	result := s.run(ctx, func() *gorm.DB {
+		return which(primary(s.hot.WithContext(ctx))).Model(&RefreshToken{}).Where("created_at <= ?", cutoff).Limit(limit).Pluck("id", &ids)
 	})
 	if result.Error != nil {
 		return 0, fmt.Errorf("models: find dead sessions: %w", result.Error)
@@ -31,8 +31,8 @@ func (s *Store) deleteDead(ctx context.Context, cutoff int64, limit int, which f
 	if len(ids) == 0 {
 		return 0, nil
 	}
-	result = s.run(ctx, s.db, func(db *gorm.DB) *gorm.DB {
-		return db.Where("id IN ? AND created_at <= ?", ids, cutoff).Delete(&RefreshToken{})
+	result = s.run(ctx, func() *gorm.DB {
+		return s.db.WithContext(ctx).Where("id IN ? AND created_at <= ?", ids, cutoff).Delete(&RefreshToken{})
 	})
 	if result.Error != nil {
 		return 0, fmt.Errorf("models: delete dead sessions: %w", result.Error)

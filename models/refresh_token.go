@@ -27,8 +27,8 @@ const (
 // Instants are Unix seconds: they mean the same on every dialect and in every time zone, compare as numbers, and survive
 // a round trip exactly, which the derivation needs.
 //
-// No index contains a column that a refresh changes, so PostgreSQL updates in place (HOT) and InnoDB touches no
-// secondary index.
+// No index contains a column that a refresh changes, so PostgreSQL updates in place (HOT), wherever the page has room for
+// one more version, and InnoDB touches no secondary index.
 type RefreshToken struct {
 	// ID is the session's id, a UUIDv7 (RFC 9562 §5.7) in its canonical text form.
 	ID Text `gorm:"column:id;primaryKey;size:36"`
@@ -93,7 +93,7 @@ func All() []any {
 
 // Check returns an error that says what to do unless the table is there with every column.
 func Check(db *gorm.DB) error {
-	db = session(db)
+	db = primary(session(db, false)).Session(&gorm.Session{})
 	stmt := &gorm.Statement{DB: db}
 	if err := stmt.Parse(&RefreshToken{}); err != nil {
 		return fmt.Errorf("models: parse schema: %w", err)

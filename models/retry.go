@@ -21,10 +21,10 @@ const (
 // growing, random wait in between, a bounded number of times, and no longer than ctx lasts.
 //
 // Within a transaction of the host's there is no second try: the transaction is over, and only the host can repeat it.
-func (s *Store) run(ctx context.Context, db *gorm.DB, statement func(db *gorm.DB) *gorm.DB) *gorm.DB {
+func (s *Store) run(ctx context.Context, statement func() *gorm.DB) *gorm.DB {
 	wait := firstWait
 	for try := 1; ; try++ {
-		result := statement(db.WithContext(ctx))
+		result := statement()
 		if result.Error == nil || try == maxTries || s.InTransaction() {
 			return result
 		}
@@ -47,7 +47,11 @@ func (s *Store) run(ctx context.Context, db *gorm.DB, statement func(db *gorm.DB
 
 // InTransaction tells whether the Store works in a transaction of the host's.
 func (s *Store) InTransaction() bool {
-	_, ok := s.db.Statement.ConnPool.(gorm.TxCommitter)
+	return inTransaction(s.db)
+}
+
+func inTransaction(db *gorm.DB) bool {
+	_, ok := db.Statement.ConnPool.(gorm.TxCommitter)
 	return ok
 }
 

@@ -13,35 +13,31 @@ import (
 // less the longest time that a session may last.
 type Store struct {
 	db *gorm.DB
-	// hot is for the statements that run with every request, and always with the same text. They are prepared once for
-	// each connection.
+	// hot prepares its statements, where that pays: it is for those that run often, and always with the same text.
 	hot *gorm.DB
 }
 
 // NewStore returns a Store on db, which may be a transaction of the host's. The host's own configuration is left alone.
 func NewStore(db *gorm.DB) *Store {
-	s := &Store{db: session(db)}
-	s.hot = s.db
-	if s.prepares() {
-		s.hot = s.db.Session(&gorm.Session{PrepareStmt: true})
-	}
-	return s
+	return &Store{db: session(db, false), hot: session(db, prepares(db))}
+}
+
+// session strips the host's pending conditions, and drops GORM's transaction around single statements.
+func session(db *gorm.DB, prepare bool) *gorm.DB {
+	return db.Session(&gorm.Session{NewDB: true, SkipDefaultTransaction: true, PrepareStmt: prepare})
+}
+
+// primary asks gorm.io/plugin/dbresolver, where the host uses it, to read from the primary: a lagging replica would show a
+// winner's row as it was before. The key is dbresolver's own name for its Write clause, so that it need not be imported.
+func primary(db *gorm.DB) *gorm.DB {
+	return db.Set("gorm:db_resolver:write", true)
 }
 
 // prepares tells whether GORM's prepared statements pay. Not on PostgreSQL, whose driver prepares by itself, unless the
 // host has told it not to for the sake of a pooler such as PgBouncer; and not in a transaction, which they wouldn't
 // outlive.
-func (s *Store) prepares() bool {
-	return s.db.Name() != "postgres" && !s.InTransaction()
-}
-
-// session strips the host's pending conditions, drops GORM's transaction around single statements, and asks
-// gorm.io/plugin/dbresolver, where the host uses it, for the primary: a lagging replica would show a winner's row as it
-// was before. The key is dbresolver's own name for its Write clause, so that it need not be imported.
-func session(db *gorm.DB) *gorm.DB {
-	return db.Session(&gorm.Session{NewDB: true, SkipDefaultTransaction: true}).
-		Set("gorm:db_resolver:write", true).
-		Session(&gorm.Session{})
+func prepares(db *gorm.DB) bool {
+	return db.Name() != "postgres" && !inTransaction(db)
 }
 
 // bySession finds one session of a subject's that was not revoked. COALESCE keeps the subject out of the planner's choice:
@@ -49,9 +45,18 @@ func session(db *gorm.DB) *gorm.DB {
 // the subject's sessions.
 const bySession = "id = ? AND COALESCE(subject, '') = ? AND revoked_at = 0"
 
+// of begins a statement of a row's, as WithContext and Model would with one copy more.
+func (s *Store) of(ctx context.Context, row *RefreshToken) *gorm.DB {
+	db := s.hot.Model(row)
+	db.Statement.Context = ctx
+	return db
+}
+
 // Create inserts a row.
 func (s *Store) Create(ctx context.Context, row *RefreshToken) error {
-	result := s.run(ctx, s.hot, func(db *gorm.DB) *gorm.DB { return db.Create(row) })
+	result := s.run(ctx, func() *gorm.DB {
+		return s.of(ctx, row).Create(row)
+	})
 	if result.Error != nil {
 		return fmt.Errorf("models: create session: %w", result.Error)
 	}
@@ -61,16 +66,8 @@ func (s *Store) Create(ctx context.Context, row *RefreshToken) error {
 // Rotate makes next the row of its session in one UPDATE by primary key, on the condition that the session is next's
 // subject's, not revoked, and of an earlier generation. It reports whether the condition held.
 func (s *Store) Rotate(ctx context.Context, next *RefreshToken) (bool, error) {
-	result := s.run(ctx, s.hot, func(db *gorm.DB) *gorm.DB {
-		return db.Model(&RefreshToken{}).
-			Where(bySession+" AND generation < ?", next.ID, next.Subject, next.Generation).
-			UpdateColumns(map[string]any{
-				"generation": next.Generation,
-				"issued_at":  next.IssuedAt,
-				"expires_at": next.ExpiresAt,
-				"user_agent": next.UserAgent,
-				"ip":         next.IP,
-			})
+	result := s.run(ctx, func() *gorm.DB {
+		return s.rotate(ctx, next)
 	})
 	if result.Error != nil {
 		return false, fmt.Errorf("models: rotate session: %w", result.Error)
@@ -81,8 +78,8 @@ func (s *Store) Rotate(ctx context.Context, next *RefreshToken) (bool, error) {
 // Find returns the row of a session, or nil where there is none.
 func (s *Store) Find(ctx context.Context, id Text) (*RefreshToken, error) {
 	var rows []RefreshToken
-	result := s.run(ctx, s.hot, func(db *gorm.DB) *gorm.DB {
-		return db.Where("id = ?", id).Limit(1).Find(&rows) // not First, which logs a miss as an error
+	result := s.run(ctx, func() *gorm.DB {
+		return primary(s.hot.WithContext(ctx)).Where("id = ?", id).Limit(1).Find(&rows) // not First, which logs a miss as an error
 	})
 	if result.Error != nil {
 		return nil, fmt.Errorf("models: find session: %w", result.Error)
@@ -96,8 +93,8 @@ func (s *Store) Find(ctx context.Context, id Text) (*RefreshToken, error) {
 // ListLive returns the subject's live sessions, newest use first.
 func (s *Store) ListLive(ctx context.Context, subject Text, now, cutoff int64) ([]RefreshToken, error) {
 	var rows []RefreshToken
-	result := s.run(ctx, s.db, func(db *gorm.DB) *gorm.DB {
-		return db.Where("subject = ? AND revoked_at = 0 AND expires_at > ? AND created_at > ?", subject, now, cutoff).
+	result := s.run(ctx, func() *gorm.DB {
+		return primary(s.db.WithContext(ctx)).Where("subject = ? AND revoked_at = 0 AND expires_at > ? AND created_at > ?", subject, now, cutoff).
 			Order("issued_at DESC, id DESC").Find(&rows)
 	})
 	if result.Error != nil {
@@ -131,8 +128,8 @@ func (s *Store) RevokeAll(ctx context.Context, subject Text, except []Text, now 
 }
 
 func (s *Store) revoke(ctx context.Context, now int64, why Reason, condition string, args ...any) (bool, error) {
-	result := s.run(ctx, s.db, func(db *gorm.DB) *gorm.DB {
-		return db.Model(&RefreshToken{}).Where(condition, args...).
+	result := s.run(ctx, func() *gorm.DB {
+		return s.db.WithContext(ctx).Model(&RefreshToken{}).Where(condition, args...).
 			UpdateColumns(map[string]any{"revoked_at": now, "revoked_for": why})
 	})
 	if result.Error != nil {

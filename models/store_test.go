@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
 	"gorm.io/gorm/schema"
 
@@ -107,6 +108,49 @@ func TestRotateConditions(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestCallbacksCount: what a callback of the host's does to an UPDATE of GORM's own making, it does to a refresh.
+func TestCallbacksCount(t *testing.T) {
+	for name, test := range map[string]struct {
+		callback func(db *gorm.DB)
+		rotated  bool
+		ip       models.Text
+	}{
+		"sets a value": {func(db *gorm.DB) { db.Statement.SetColumn("ip", "masked") }, true, "masked"},
+		"adds a condition": {func(db *gorm.DB) {
+			db.Statement.AddClause(clause.Where{Exprs: []clause.Expression{clause.Eq{Column: "ip", Value: "x"}}})
+		}, false, "192.0.2.1"},
+		"wants one": {func(db *gorm.DB) {
+			if _, ok := db.Statement.Clauses["WHERE"]; !ok {
+				_ = db.AddError(gorm.ErrMissingWhereClause)
+			}
+		}, true, "192.0.2.2"},
+		"asks for the row back": {func(db *gorm.DB) {
+			if db.Name() != "mysql" { // which has no such thing
+				db.Statement.AddClause(clause.Returning{})
+			}
+		}, true, "192.0.2.2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+				store := models.NewStore(db)
+				create(t, store, row(idA, "alice"))
+				if err := db.Callback().Update().Before("gorm:update").Register("test:callback", test.callback); err != nil {
+					t.Fatal(err)
+				}
+				next := row(idA, "alice")
+				next.Generation, next.IP = 4, "192.0.2.2"
+				rotated, err := store.Rotate(t.Context(), next)
+				if rotated != test.rotated || err != nil {
+					t.Errorf("rotated: %v, %v", rotated, err)
+				}
+				if got := find(t, store, idA).IP; got != test.ip {
+					t.Errorf("the IP is %q, want %q", got, test.ip)
+				}
+			})
+		})
+	}
 }
 
 func TestRevoke(t *testing.T) {
