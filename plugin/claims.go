@@ -100,12 +100,10 @@ type accessClaims struct {
 }
 
 // parseRegistered reads what both kinds must have, and returns the rest of the reserved claims for the kind to look at.
-func parseRegistered(payload []byte, kind string) (registered, *reservedValues, error) {
-	var values reservedValues
+func parseRegistered(payload []byte, kind string) (r registered, values reservedValues, err error) {
 	if err := strictjson.Pick(payload, reservedClaims, values[:]); err != nil {
-		return registered{}, nil, fmt.Errorf("%w: %w", ErrInvalidToken, err)
+		return r, values, fmt.Errorf("%w: %w", ErrInvalidToken, err)
 	}
-	var r registered
 	var ok [6]bool
 	r.Subject, ok[0] = strictjson.String(values[subClaim])
 	r.SessionID, ok[1] = strictjson.String(values[sidClaim])
@@ -114,15 +112,15 @@ func parseRegistered(payload []byte, kind string) (registered, *reservedValues, 
 	r.AuthTime, ok[4] = instant(values[authTimeClaim])
 	r.Type, ok[5] = strictjson.String(values[typeClaim])
 	if slices.Contains(ok[:], false) {
-		return registered{}, nil, fmt.Errorf("%w: a claim is missing or of the wrong type", ErrInvalidToken)
+		return r, values, fmt.Errorf("%w: a claim is missing or of the wrong type", ErrInvalidToken)
 	}
 	if r.Type != kind {
-		return registered{}, nil, fmt.Errorf("%w: not of the %s kind", ErrInvalidToken, kind)
+		return r, values, fmt.Errorf("%w: not of the %s kind", ErrInvalidToken, kind)
 	}
 	if !validSubject(r.Subject) || !validSessionID(r.SessionID) {
-		return registered{}, nil, fmt.Errorf("%w: no such subject or session", ErrInvalidToken)
+		return r, values, fmt.Errorf("%w: no such subject or session", ErrInvalidToken)
 	}
-	return r, &values, nil
+	return r, values, nil
 }
 
 func parseRefreshClaims(payload []byte) (refreshClaims, error) {
@@ -224,8 +222,10 @@ func validSubject(s string) bool {
 	return s != "" && len(s) <= models.SubjectSize && utf8.ValidString(s) && !strings.ContainsRune(s, 0)
 }
 
+// uuidLength is that of the canonical form; the uuid package takes three others too.
+const uuidLength = 36
+
 // validSessionID accepts only the canonical text form of a UUID.
 func validSessionID(s string) bool {
-	id, err := uuid.Parse(s)
-	return err == nil && id.String() == s
+	return len(s) == uuidLength && s == strings.ToLower(s) && uuid.Validate(s) == nil
 }

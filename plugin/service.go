@@ -57,7 +57,7 @@ func New(config Config) (*Service, error) {
 	s := &Service{
 		config:      config,
 		store:       models.NewStore(config.DB),
-		accessKey:   config.Secret,
+		accessKey:   newKey(config.Secret),
 		refreshKey:  refreshKey,
 		validator:   jwt.NewValidator(options...),
 		accessTTL:   int64(config.AccessTTL / time.Second),
@@ -213,10 +213,7 @@ func (s *Service) mint(row *models.RefreshToken, now int64, custom map[string]an
 	if err != nil {
 		return Tokens{}, fmt.Errorf("encode refresh token: %w", err)
 	}
-	refresh, err := s.refreshKey.sign(refreshPayload)
-	if err != nil {
-		return Tokens{}, err
-	}
+	refresh := s.refreshKey.sign(refreshPayload)
 
 	common.Type = typeAccess
 	common.IssuedAt = now
@@ -225,10 +222,7 @@ func (s *Service) mint(row *models.RefreshToken, now int64, custom map[string]an
 	if err != nil {
 		return Tokens{}, err
 	}
-	access, err := s.accessKey.sign(accessPayload)
-	if err != nil {
-		return Tokens{}, err
-	}
+	access := s.accessKey.sign(accessPayload)
 	if len(access) > maxTokenLength {
 		return Tokens{}, fmt.Errorf("%w: the access token would be over %d bytes", ErrInvalidClaims, maxTokenLength)
 	}
