@@ -24,8 +24,8 @@ func bareParse(host *testhost.Host) func(token string) error {
 	}
 }
 
-// TestAllocations holds the hot path to what it allocates, with some room for other versions of Go. Counts are exact where
-// times are not.
+// TestAllocations holds the hot path to what it allocates, with some room for other versions of Go, and for the race
+// detector, with which a sync.Pool forgets at random. Counts are exact where times are not.
 func TestAllocations(t *testing.T) {
 	host := testhost.New(t, testdb.Open(t, testdb.SQLite(t), &gorm.Config{}))
 	tokens := host.Login(benchSubject)
@@ -37,8 +37,8 @@ func TestAllocations(t *testing.T) {
 		most float64
 		run  func() error
 	}{
-		{"VerifyAccess", min(30, bare-1), func() error { _, err := host.VerifyAccess(access); return err }},
-		{"Refresh", 170, func() error {
+		{"VerifyAccess", min(20, bare-1), func() error { _, err := host.VerifyAccess(access); return err }},
+		{"Refresh", 90, func() error {
 			tokens, err := host.Refresh(t.Context(), refresh, benchClient)
 			refresh = tokens.Refresh.Token
 			return err

@@ -1,9 +1,6 @@
 package plugin
 
-import (
-	"encoding/json"
-	"time"
-)
+import "time"
 
 // Tokens is what a client gets when it logs in or refreshes. As JSON it is the body of the refresh route:
 //
@@ -24,7 +21,7 @@ type Timestamp struct{ time.Time }
 
 // MarshalJSON returns the quoted form, for instance "2020-05-12T16:18:04.793Z".
 func (t Timestamp) MarshalJSON() ([]byte, error) {
-	return json.Marshal(t.UTC().Format("2006-01-02T15:04:05.000Z07:00"))
+	return t.UTC().AppendFormat(nil, `"2006-01-02T15:04:05.000Z07:00"`), nil
 }
 
 func timestamp(seconds int64) Timestamp {

@@ -47,9 +47,9 @@ func Pick(data []byte, names []string, values [][]byte) error {
 
 // place puts a member where it belongs, if it is listed.
 func place(quoted, value []byte, names []string, values [][]byte) error {
-	name, _ := String(quoted)
+	name, _ := unquote(quoted)
 	for i, listed := range names {
-		if name == listed {
+		if string(name) == listed {
 			if values[i] != nil {
 				return ErrAmbiguous
 			}
@@ -58,7 +58,7 @@ func place(quoted, value []byte, names []string, values [][]byte) error {
 		}
 	}
 	for _, listed := range names {
-		if strings.EqualFold(name, listed) {
+		if strings.EqualFold(string(name), listed) {
 			return ErrAmbiguous
 		}
 	}
@@ -67,15 +67,21 @@ func place(quoted, value []byte, names []string, values [][]byte) error {
 
 // String returns the JSON string in raw, and whether raw is one.
 func String(raw []byte) (string, bool) {
+	text, ok := unquote(raw)
+	return string(text), ok
+}
+
+// unquote is String for what need not outlive raw.
+func unquote(raw []byte) ([]byte, bool) {
 	if len(raw) < 2 || raw[0] != '"' {
-		return "", false
+		return nil, false
 	}
 	if bytes.IndexByte(raw, '\\') < 0 {
-		return string(raw[1 : len(raw)-1]), true
+		return raw[1 : len(raw)-1], true
 	}
 	var s string
 	err := json.Unmarshal(raw, &s)
-	return s, err == nil
+	return []byte(s), err == nil
 }
 
 func skipSpace(text []byte) []byte {
