@@ -22,6 +22,7 @@ import (
 type Service struct {
 	config     Config
 	store      *models.Store
+	sweeper    *sweeper
 	accessKey  key
 	refreshKey key
 	validator  *jwt.Validator
@@ -57,6 +58,7 @@ func New(config Config) (*Service, error) {
 	s := &Service{
 		config:      config,
 		store:       models.NewStore(config.DB),
+		sweeper:     new(sweeper),
 		accessKey:   newKey(config.Secret),
 		refreshKey:  refreshKey,
 		validator:   jwt.NewValidator(options...),
@@ -79,7 +81,7 @@ func New(config Config) (*Service, error) {
 // that its error rolls back: [ErrReused] and [ErrSubjectRefused] come with a revocation that has to stay.
 func (s *Service) WithDB(db *gorm.DB) *Service {
 	with := *s
-	with.store = models.NewStore(db)
+	with.store, with.sweeper = models.NewStore(db), new(sweeper)
 	return &with
 }
 
@@ -87,9 +89,6 @@ func (s *Service) WithDB(db *gorm.DB) *Service {
 func (s *Service) Logger() *slog.Logger {
 	return s.config.Logger
 }
-
-// sweepLimit bounds what one login deletes of its subject's dead rows.
-const sweepLimit = 100
 
 // Issue starts a session for subject, which the host has just authenticated, and returns its first tokens. subject is
 // the host's user id, 1 to 255 bytes of UTF-8. Errors: [ErrInvalidSubject], [ErrSubjectRefused], [ErrInvalidClaims],
@@ -112,15 +111,8 @@ func (s *Service) Issue(ctx context.Context, subject string, client Client) (Tok
 	if err != nil {
 		return Tokens{}, err
 	}
-	if err := s.store.Create(ctx, row); err != nil {
+	if err := s.start(ctx, row, now); err != nil {
 		return Tokens{}, err
-	}
-	_, err = s.store.Sweep(ctx, row.Subject, s.cutoff(now), sweepLimit)
-	if err != nil && s.store.InTransaction() {
-		return Tokens{}, err // the host's transaction may be over, and the session with it
-	}
-	if err != nil {
-		s.config.Logger.WarnContext(ctx, "refreshtokens: sweep failed", "subject", subject, "error", err)
 	}
 	return tokens, nil
 }
