@@ -139,3 +139,32 @@ func fill(t *testing.T, db *gorm.DB, n, subjects int) models.Text {
 	}
 	return rows[0].ID
 }
+
+// TestRefreshesAreHOT: PostgreSQL rotates a row in place and touches no index, as long as its page has room.
+func TestRefreshesAreHOT(t *testing.T) {
+	db := testdb.Open(t, testdb.Postgres(t), &gorm.Config{})
+	err := db.Transaction(func(tx *gorm.DB) error {
+		store := models.NewStore(tx)
+		next := row(idA, "alice")
+		create(t, store, next)
+		const refreshes = 20
+		for range refreshes {
+			next.Generation++
+			next.IssuedAt++
+			next.ExpiresAt++
+			next.UserAgent, next.IP = models.Text(fmt.Sprint("agent ", next.Generation)), models.Text(fmt.Sprint("192.0.2.", next.Generation))
+			if rotated, err := store.Rotate(t.Context(), next); !rotated || err != nil {
+				t.Fatal(rotated, err)
+			}
+		}
+		var inPlace int
+		err := tx.Raw("SELECT pg_stat_get_xact_tuples_hot_updated('refresh_tokens'::regclass)").Scan(&inPlace).Error
+		if inPlace != refreshes {
+			t.Errorf("%d of %d in place", inPlace, refreshes)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
