@@ -48,7 +48,7 @@ func main() {
 	logins(r, engines, *rounds, *duration)
 	bursts(r, engines)
 	written(r, pg)
-	growth(r, pg, *rows, *duration)
+	growth(r, pg, *rows, *rounds, *duration)
 	purging(r, engines[:2], *duration)
 	middlewares(r)
 	r.write()
@@ -162,7 +162,7 @@ func refreshes(r *report, engines []*engine, rounds int, d time.Duration) {
 }
 
 func logins(r *report, engines []*engine, rounds int, d time.Duration) {
-	r.section("A log-in over HTTP", "`Issue`, which inserts a row and sweeps the subject's dead ones, against a bare `INSERT` and two signatures. Each client logs in users of its own.")
+	r.section("A log-in over HTTP", "`Issue`, which inserts a row and sweeps the subject's dead ones, against a bare `INSERT` and two signatures. Each client logs in users of its own, and log-ins that run at once share a sweep.")
 	r.table("server", "log-ins/s", "p50", "p99", "of the floor's log-ins/s")
 	login := func() []request {
 		all := make([]request, clients)
@@ -254,11 +254,13 @@ func written(r *report, pg *engine) {
 }
 
 // growth measures latency on tables of growing size. The sessions that are refreshed lie all over the table.
-func growth(r *report, pg *engine, most int, d time.Duration) {
+func growth(r *report, pg *engine, most, rounds int, d time.Duration) {
 	_, addr := ours(pg)
 	floorAddr := floor(pg.floor)
-	r.section("Latency over rows", "PostgreSQL, 16 clients, sessions drawn from the whole table and each touched for the first time after a checkpoint, "+
-		"which has PostgreSQL write every page once in full.")
+	r.section("Latency over rows", fmt.Sprintf("PostgreSQL, %d clients, sessions drawn from the whole table, medians of %d rounds of %v. "+
+		"Each round comes right after a checkpoint, so PostgreSQL writes every page that it meets once in full. "+
+		"Two sessions of every page have been refreshed before: where nothing but `INSERT` has been, a page has no room to update in place.",
+		clients, rounds, d))
 	r.table("rows", "refreshes/s", "p50", "p99", "p50 of the smallest's", "the floor's p50", "of its smallest's")
 	var points []point
 	var first, firstFloor result
@@ -266,23 +268,38 @@ func growth(r *report, pg *engine, most int, d time.Duration) {
 	now := time.Now().Unix()
 	pg.db.Exec("TRUNCATE refresh_tokens")
 	for n := 10_000; n <= most; n *= 10 {
-		pg.db.Exec(`INSERT INTO refresh_tokens SELECT gen_random_uuid(), 'user ' || i, 1, ?::bigint, ?::bigint, ?::bigint, 0, '', 'bench/1.0', '192.0.2.1'
-			FROM generate_series(?::bigint, ?::bigint) i`, now, now+604800, now, have+1, n)
+		// The ids are UUIDs of version 7, which grow.
+		pg.db.Exec(`INSERT INTO refresh_tokens
+			SELECT (lpad(to_hex(?::bigint * 1000 + i), 12, '0') || '7' || substr(md5(random()::text), 1, 3) || '8' || substr(md5(random()::text), 1, 15))::uuid,
+				'user ' || i, 1, ?::bigint, ?::bigint, ?::bigint, 0, '', 'bench/1.0', '192.0.2.1'
+			FROM generate_series(?::bigint, ?::bigint) i`, now, now, now+604800, now, have+1, n)
 		have = n
+		pg.db.Exec(`UPDATE refresh_tokens SET ip = '192.0.2.2' WHERE ctid = ANY(ARRAY(SELECT format('(%s,%s)', page, line)::tid
+			FROM generate_series(0, pg_relation_size('refresh_tokens') / current_setting('block_size')::int - 1) page, generate_series(1, 2) line))`)
 		pg.db.Exec("VACUUM ANALYZE refresh_tokens")
 		var picked []struct{ ID, Subject string }
-		pg.db.Raw("SELECT id, subject FROM refresh_tokens TABLESAMPLE BERNOULLI (?) WHERE generation = 1 ORDER BY random() LIMIT 40000",
-			min(100, 100*80_000/float64(n))).Scan(&picked)
-		half := len(picked) / 2
-		bare, tokens := make([]string, half), make([]string, half)
-		for i := range half {
-			bare[i] = picked[i].ID
-			tokens[i] = refreshTokenOf(picked[half+i].ID, picked[half+i].Subject, now)
+		pg.db.Raw("SELECT id, subject FROM refresh_tokens TABLESAMPLE BERNOULLI (?) WHERE generation = 1 ORDER BY random() LIMIT 200000",
+			min(100, 100*250_000/float64(n))).Scan(&picked)
+		bare, tokens := make(chan string, len(picked)), make(chan string, len(picked))
+		for i, p := range picked {
+			if i%2 == 0 {
+				bare <- p.ID
+			} else {
+				tokens <- refreshTokenOf(p.ID, p.Subject, now)
+			}
 		}
-		pg.db.Exec("CHECKPOINT")
-		f := load(floorAddr, d, drawn(bare, "/refresh"))
-		pg.db.Exec("CHECKPOINT")
-		m := load(addr, d, drawn(tokens, "/auth/refresh-tokens"))
+		afterCheckpoint := func(draw func() []request) func() []request {
+			return func() []request {
+				pg.db.Exec("CHECKPOINT")
+				return draw()
+			}
+		}
+		contenders := []*contender{
+			{addr: floorAddr, requests: afterCheckpoint(func() []request { return drawn(bare, "/refresh", "") })},
+			{addr: addr, requests: afterCheckpoint(func() []request { return drawn(tokens, "/auth/refresh-tokens", `"refresh":{"token":"`) })},
+		}
+		compete(contenders, rounds, d)
+		f, m := contenders[0].median(), contenders[1].median()
 		if first.p50 == 0 {
 			first, firstFloor = m, f
 		}
@@ -294,23 +311,20 @@ func growth(r *report, pg *engine, most int, d time.Duration) {
 	pg.db.Exec("TRUNCATE refresh_tokens")
 }
 
-// drawn has clients present tokens that were never presented before, as long as there are any, and then walk on from the
-// last answer.
-func drawn(tokens []string, path string) []request {
-	next := make(chan string, len(tokens))
-	for _, token := range tokens {
-		next <- token
-	}
-	close(next)
+// drawn has each client present the token at the head of the queue, and put what was answered, or the same where mark is
+// empty, at its end.
+func drawn(queue chan string, path, mark string) []request {
 	requests := make([]request, clients)
 	for i := range requests {
 		var token string
 		requests[i] = func(answer []byte) (string, []byte) {
-			if fresh, ok := <-next; ok {
-				token = fresh
-			} else if answer != nil && path != "/refresh" {
-				token = between(answer, `"refresh":{"token":"`, `"`)
+			if answer != nil {
+				if mark != "" {
+					token = between(answer, mark, `"`)
+				}
+				queue <- token
 			}
+			token = <-queue
 			return path, []byte(`{"refreshToken":"` + token + `"}`)
 		}
 	}
