@@ -49,7 +49,7 @@ bench: ## measure against the floor and other modules; writes docs/benchmarks.md
 
 .PHONY: microbench
 microbench: ## run the benchmarks of the hot functions, for benchstat
-	go test -run '^$$' -bench . -count 6 ./plugin ./middleware
+	go test -run '^$$' -bench . -count 6 ./...
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## check formatting, vet and lint

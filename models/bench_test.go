@@ -1,0 +1,29 @@
+package models_test
+
+import (
+	"testing"
+
+	"gorm.io/gorm"
+
+	"github.com/seed-2f82c0fd/refreshtokens/internal/testdb"
+	"github.com/seed-2f82c0fd/refreshtokens/models"
+)
+
+func BenchmarkRotate(b *testing.B) {
+	for _, engine := range testdb.Engines() {
+		b.Run(engine.Name, func(b *testing.B) {
+			store := models.NewStore(testdb.Open(b, engine.Open(b), &gorm.Config{}))
+			next := row(idA, "alice")
+			if err := store.Create(b.Context(), next); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				next.Generation++
+				if rotated, err := store.Rotate(b.Context(), next); !rotated || err != nil {
+					b.Fatal(rotated, err)
+				}
+			}
+		})
+	}
+}
