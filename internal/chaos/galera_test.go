@@ -117,6 +117,7 @@ func newGaleraCluster(t *testing.T, size int) *galeraCluster {
 			"--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=2",
 			"--wsrep-on=ON", "--wsrep-provider=" + provider[0], "--wsrep-cluster-name=refreshtokens",
 			"--wsrep-cluster-address=gcomm://" + strings.Join(members, ","), "--wsrep-node-address=127.0.0.1",
+			"--wsrep-sync-wait=1", // the devices refresh on another node as soon as they have logged in
 			"--wsrep-sst-method=rsync", fmt.Sprintf("--wsrep-sst-receive-address=127.0.0.1:%d", sst[i]),
 			fmt.Sprintf("--wsrep-provider-options=gcache.size=16M;gmcast.listen_addr=tcp://127.0.0.1:%d;ist.recv_addr=127.0.0.1:%d", group[i], ist[i]),
 		}
