@@ -10,20 +10,18 @@ import (
 )
 
 func BenchmarkRotate(b *testing.B) {
-	for _, engine := range testdb.Engines() {
-		b.Run(engine.Name, func(b *testing.B) {
-			store := models.NewStore(testdb.Open(b, engine.Open(b), &gorm.Config{}))
-			next := row(idA, "alice")
-			if err := store.Create(b.Context(), next); err != nil {
-				b.Fatal(err)
+	testdb.EachBenchmark(b, func(b *testing.B, db *gorm.DB) {
+		store := models.NewStore(db)
+		next := row(idA, "alice")
+		if err := store.Create(b.Context(), next); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportAllocs()
+		for b.Loop() {
+			next.Generation++
+			if rotated, err := store.Rotate(b.Context(), next); !rotated || err != nil {
+				b.Fatal(rotated, err)
 			}
-			b.ReportAllocs()
-			for b.Loop() {
-				next.Generation++
-				if rotated, err := store.Rotate(b.Context(), next); !rotated || err != nil {
-					b.Fatal(rotated, err)
-				}
-			}
-		})
-	}
+		}
+	})
 }

@@ -7,13 +7,9 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// The clauses of a refresh's UPDATE write themselves: to do it from a map and a condition is most of what GORM would have
-// to do. They read the row when the statement is built, so what a callback of the host's sets in it counts, and what one
-// adds to the clauses does, too.
-type (
-	rotationSet   struct{ next *RefreshToken }
-	rotationWhere struct{ next *RefreshToken }
-)
+// rotationSet is the SET clause of a refresh's UPDATE, which writes itself: to do it from a map is most of what GORM would
+// have to do. It reads the row when the statement is built, so what a callback of the host's sets in it counts.
+type rotationSet struct{ next *RefreshToken }
 
 // What the statement needs room for: parameters, and bytes.
 const (
@@ -33,12 +29,6 @@ func (r rotationSet) Build(b clause.Builder) {
 	assign(b, ", ip = ", r.next.IP)
 }
 
-func (r rotationWhere) Build(b clause.Builder) {
-	assign(b, "id = ", r.next.ID)
-	assign(b, " AND COALESCE(subject, '') = ", r.next.Subject)
-	assign(b, " AND revoked_at = 0 AND generation < ", r.next.Generation)
-}
-
 // assign writes text and a parameter, as AddVar of b does for a value that is neither a list nor an expression.
 func assign(b clause.Builder, text string, value any) {
 	stmt := b.(*gorm.Statement) //nolint:forcetypeassert // GORM has no other builder of statements
@@ -52,5 +42,6 @@ func (s *Store) rotate(ctx context.Context, next *RefreshToken) *gorm.DB {
 	db := s.of(ctx, next)
 	db.Statement.Vars = make([]any, 0, rotationParameters)
 	db.Statement.SQL.Grow(rotationLength)
-	return db.Clauses(rotationSet{next}, clause.Where{Exprs: []clause.Expression{rotationWhere{next}}}).UpdateColumns(next)
+	earlier := clause.Expr{SQL: bySession + " AND generation < ?", Vars: []any{next.ID, next.Subject, next.Generation}}
+	return db.Clauses(rotationSet{next}, clause.Where{Exprs: []clause.Expression{earlier}}).UpdateColumns(next)
 }

@@ -74,20 +74,18 @@ func BenchmarkVerifyAccess(b *testing.B) {
 }
 
 func BenchmarkRefresh(b *testing.B) {
-	for _, engine := range testdb.Engines() {
-		b.Run(engine.Name, func(b *testing.B) {
-			host := testhost.New(b, testdb.Open(b, engine.Open(b), &gorm.Config{}))
-			token := host.Login(benchSubject).Refresh.Token
-			b.ReportAllocs()
-			for b.Loop() {
-				tokens, err := host.Refresh(b.Context(), token, benchClient)
-				if err != nil {
-					b.Fatal(err)
-				}
-				token = tokens.Refresh.Token
+	testdb.EachBenchmark(b, func(b *testing.B, db *gorm.DB) {
+		host := testhost.New(b, db)
+		token := host.Login(benchSubject).Refresh.Token
+		b.ReportAllocs()
+		for b.Loop() {
+			tokens, err := host.Refresh(b.Context(), token, benchClient)
+			if err != nil {
+				b.Fatal(err)
 			}
-		})
-	}
+			token = tokens.Refresh.Token
+		}
+	})
 }
 
 func BenchmarkReplay(b *testing.B) {
@@ -115,15 +113,13 @@ func BenchmarkForged(b *testing.B) {
 }
 
 func BenchmarkIssue(b *testing.B) {
-	for _, engine := range testdb.Engines() {
-		b.Run(engine.Name, func(b *testing.B) {
-			host := testhost.New(b, testdb.Open(b, engine.Open(b), &gorm.Config{}))
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := host.Issue(b.Context(), benchSubject, benchClient); err != nil {
-					b.Fatal(err)
-				}
+	testdb.EachBenchmark(b, func(b *testing.B, db *gorm.DB) {
+		host := testhost.New(b, db)
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := host.Issue(b.Context(), benchSubject, benchClient); err != nil {
+				b.Fatal(err)
 			}
-		})
-	}
+		}
+	})
 }

@@ -232,9 +232,14 @@ func TestPendingConditionsOfTheHost(t *testing.T) {
 	host.MustRefresh(host.Login("alice").Refresh.Token)
 }
 
+// oneDay is how long sessions may last, and idle for an hour of it.
+func oneDay(c *refreshtokens.Config) {
+	c.RefreshTTL, c.SessionTTL = time.Hour, 24*time.Hour
+}
+
 func TestPurgeAndSweep(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
-		host := testhost.New(t, db, func(c *refreshtokens.Config) { c.RefreshTTL, c.SessionTTL = time.Hour, 24*time.Hour })
+		host := testhost.New(t, db, oneDay)
 		old := host.Login("alice")
 		host.PostToken("/v1/auth/logout", old.Refresh.Token)
 		host.Login("bob")

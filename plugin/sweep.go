@@ -52,11 +52,10 @@ func (s *Service) start(ctx context.Context, row *models.RefreshToken, now int64
 		return err
 	}
 	_, err = s.store.Sweep(ctx, due, s.cutoff(now), sweepLimit*len(due))
-	if err != nil && s.store.InTransaction() {
+	if err == nil || s.store.InTransaction() {
 		return err // the host's transaction may be over, and the session with it
 	}
-	if err != nil { // nobody waits for it: the subjects' next log-ins sweep, and so does Purge
-		s.config.Logger.WarnContext(ctx, "refreshtokens: sweep failed", "subjects", len(due), "error", err)
-	}
+	// Nobody waits for it: the subjects' next log-ins sweep, and so does Purge.
+	s.config.Logger.WarnContext(ctx, "refreshtokens: sweep failed", "subjects", len(due), "error", err)
 	return nil
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
-	"github.com/seed-2f82c0fd/refreshtokens"
 	"github.com/seed-2f82c0fd/refreshtokens/internal/testdb"
 	"github.com/seed-2f82c0fd/refreshtokens/internal/testhost"
 	"github.com/seed-2f82c0fd/refreshtokens/models"
@@ -23,7 +22,7 @@ import (
 func TestSweepsAreShared(t *testing.T) {
 	const users = 40
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
-		host := testhost.New(t, db, func(c *refreshtokens.Config) { c.RefreshTTL, c.SessionTTL = time.Hour, 24*time.Hour })
+		host := testhost.New(t, db, oneDay)
 		for i := range users {
 			host.Login(fmt.Sprint("user ", i))
 		}
@@ -67,9 +66,13 @@ func TestSweepsAreShared(t *testing.T) {
 // TestHogLeavesRoom: one subject with many dead rows doesn't keep the others' from being swept.
 func TestHogLeavesRoom(t *testing.T) {
 	db := testdb.Open(t, testdb.SQLite(t), &gorm.Config{})
-	host := testhost.New(t, db, func(c *refreshtokens.Config) { c.RefreshTTL, c.SessionTTL = time.Hour, 24*time.Hour })
-	for range 150 {
-		db.Create(&models.RefreshToken{ID: models.Text(uuid.NewString()), Subject: "a hog", CreatedAt: 1})
+	host := testhost.New(t, db, oneDay)
+	dead := make([]models.RefreshToken, 150)
+	for i := range dead {
+		dead[i] = models.RefreshToken{ID: models.Text(uuid.NewString()), Subject: "a hog", CreatedAt: 1}
+	}
+	if err := db.Create(dead).Error; err != nil {
+		t.Fatal(err)
 	}
 	host.Login("bob")
 	host.Clock.Advance(24 * time.Hour)
@@ -89,7 +92,7 @@ func TestFailedLogInSweepsLater(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := testdb.Open(t, testdb.SQLite(t), &gorm.Config{})
-			host := testhost.New(t, db, func(c *refreshtokens.Config) { c.RefreshTTL, c.SessionTTL = time.Hour, 24*time.Hour })
+			host := testhost.New(t, db, oneDay)
 			host.Login("alice")
 			host.Clock.Advance(24 * time.Hour)
 			during(t, host, "mallory", fail, func() { host.Login("alice") })

@@ -48,7 +48,7 @@ func Pick(data []byte, names []string, values [][]byte) error {
 // place puts a member where it belongs, if it is listed.
 func place(quoted, value []byte, names []string, values [][]byte) error {
 	name, _ := unquote(quoted)
-	for i, listed := range names {
+	for i, listed := range names { // most names are listed, and then none of them is copied
 		if string(name) == listed {
 			if values[i] != nil {
 				return ErrAmbiguous
@@ -57,8 +57,9 @@ func place(quoted, value []byte, names []string, values [][]byte) error {
 			return nil
 		}
 	}
+	unlisted := string(name)
 	for _, listed := range names {
-		if strings.EqualFold(string(name), listed) {
+		if strings.EqualFold(unlisted, listed) {
 			return ErrAmbiguous
 		}
 	}

@@ -111,6 +111,14 @@ func withLaggingReplica(t *testing.T, db *gorm.DB, engine Engine) {
 	}
 }
 
+// EachBenchmark runs benchmark as a sub-benchmark on an empty, migrated database of every dialect.
+func EachBenchmark(b *testing.B, benchmark func(b *testing.B, db *gorm.DB)) {
+	b.Helper()
+	for _, engine := range Engines() {
+		b.Run(engine.Name, func(b *testing.B) { benchmark(b, Open(b, engine.Open(b), &gorm.Config{})) })
+	}
+}
+
 // Each runs test as a subtest on an empty, migrated database of every dialect; with [Matrix] set, of every engine with
 // every setting of GORM's. Each configure may change those too.
 func Each(t *testing.T, test func(t *testing.T, db *gorm.DB), configure ...func(*gorm.Config)) {
