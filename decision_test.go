@@ -19,10 +19,10 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/plugin"
 )
 
-// world is a host with one session, at the third generation.
+// world is a host with one session.
 type world struct {
 	*testhost.Host
-	chain []plugin.Tokens // generation 1 first
+	chain []plugin.Tokens // its refresh tokens, generation 1 first, each minted two grace periods after the one before
 }
 
 func live(w world) string { return w.chain[len(w.chain)-1].Refresh.Token }
@@ -31,40 +31,71 @@ func spent(generationsBack int) func(world) string {
 	return func(w world) string { return w.chain[len(w.chain)-1-generationsBack].Refresh.Token }
 }
 
+func after(d time.Duration) func(world) { return func(w world) { w.Clock.Advance(d) } }
+
+func logOut(d time.Duration) func(world) {
+	return func(w world) {
+		w.PostToken(logoutPath, live(w))
+		w.Clock.Advance(d)
+	}
+}
+
+// What a refresh does to the row.
+const (
+	untouched = "untouched"
+	rotated   = "rotated"
+	ended     = "ended"
+)
+
 // TestDecisionTable goes through the table of the README: what is presented, what comes out, and what it costs.
 func TestDecisionTable(t *testing.T) {
-	const grace = 10 * time.Second
+	const grace, week, second = testhost.Grace, 7 * 24 * time.Hour, time.Second
 	for _, row := range []struct {
 		name       string
+		generation int // of the live token
 		prepare    func(w world)
 		present    func(w world) string
 		status     int
+		row        string
 		statements int
 		revokedFor models.Reason
-		replayed   bool
 	}{
-		{"malformed", nil, func(world) string { return "x" }, 401, 0, "", false},
-		{"forged", nil, func(w world) string { return w.chain[2].Refresh.Token + "A" }, 401, 0, "", false},
-		{"wrong kind", nil, func(w world) string { return w.chain[2].Access.Token }, 401, 0, "", false},
-		{"expired", func(w world) { w.Clock.Advance(7 * 24 * time.Hour) }, live, 401, 0, "", false},
-		{"live", nil, live, 200, 1, "", false},
-		{"live, a second before it expires", func(w world) { w.Clock.Advance(7*24*time.Hour - time.Second) }, live, 200, 1, "", false},
-		{"predecessor, at once", nil, spent(1), 200, 2, "", true},
-		{"predecessor, at the end of grace", func(w world) { w.Clock.Advance(grace) }, spent(1), 200, 2, "", true},
-		{"predecessor, after grace", func(w world) { w.Clock.Advance(grace + time.Second) }, spent(1), 401, 3, models.ReasonReuse, false},
-		{"two generations back, at once", nil, spent(2), 401, 3, models.ReasonReuse, false},
-		{"live, of a revoked session", func(w world) { w.PostToken(logoutPath, live(w)) }, live, 401, 2, models.ReasonLogout, false},
-		{"predecessor, of a revoked session", func(w world) { w.PostToken(logoutPath, live(w)) }, spent(1), 401, 2, models.ReasonLogout, false},
-		{"ahead of the row, by one", func(w world) { setBack(w.Host, 1) }, live, 200, 1, "", false},
-		{"ahead of the row, by two", func(w world) { setBack(w.Host, 2) }, live, 200, 1, "", false},
-		{"no row", func(w world) { w.DB.Where("1 = 1").Delete(&models.RefreshToken{}) }, live, 401, 2, "", false},
+		{name: "malformed", generation: 3, present: func(world) string { return "x" }, status: 401, row: untouched},
+		{name: "forged", generation: 3, present: func(w world) string { return live(w) + "A" }, status: 401, row: untouched},
+		{name: "wrong kind", generation: 3, present: func(w world) string { return w.chain[2].Access.Token }, status: 401, row: untouched},
+		{name: "expired", generation: 3, prepare: after(week), present: live, status: 401, row: untouched},
+
+		{name: "first, at once", generation: 1, present: live, status: 200, row: rotated, statements: 1},
+		{name: "live, at once", generation: 3, present: live, status: 200, row: untouched, statements: 1},
+		{name: "second, at once", generation: 2, present: live, status: 200, row: untouched, statements: 1},
+		{name: "live, just under twice grace", generation: 3, prepare: after(2*grace - second), present: live, status: 200, row: untouched, statements: 1},
+		{name: "live, after twice grace", generation: 3, prepare: after(2 * grace), present: live, status: 200, row: rotated, statements: 1},
+		{name: "live, a second before it expires", generation: 3, prepare: after(week - second), present: live, status: 200, row: rotated, statements: 1},
+
+		{name: "predecessor, at once", generation: 3, present: spent(1), status: 200, row: untouched, statements: 2},
+		{name: "predecessor, at the end of grace", generation: 3, prepare: after(grace), present: spent(1), status: 200, row: untouched, statements: 2},
+		{name: "predecessor, after grace", generation: 3, prepare: after(grace + second), present: spent(1), status: 401, row: ended, statements: 3, revokedFor: models.ReasonReuse},
+		{name: "two generations back, at once", generation: 3, present: spent(2), status: 401, row: ended, statements: 3, revokedFor: models.ReasonReuse},
+
+		{name: "live, of a session that was logged out", generation: 3, prepare: logOut(2 * grace), present: live, status: 401, row: untouched, statements: 2, revokedFor: models.ReasonLogout},
+		{name: "live and young, of a session that was logged out", generation: 3, prepare: logOut(0), present: live, status: 401, row: untouched, statements: 1, revokedFor: models.ReasonLogout},
+		{name: "predecessor, of a session that was logged out", generation: 3, prepare: logOut(0), present: spent(1), status: 401, row: untouched, statements: 2, revokedFor: models.ReasonLogout},
+		{name: "no row", generation: 3, prepare: func(w world) {
+			w.Clock.Advance(2 * grace)
+			w.DB.Where("1 = 1").Delete(&models.RefreshToken{})
+		}, present: live, status: 401, row: untouched, statements: 2},
+
+		{name: "ahead of the row, by one", generation: 3, prepare: func(w world) { setBack(w.Host, 1); w.Clock.Advance(2 * grace) }, present: live, status: 200, row: rotated, statements: 1},
+		{name: "ahead of the row, by two", generation: 3, prepare: func(w world) { setBack(w.Host, 2); w.Clock.Advance(2 * grace) }, present: live, status: 200, row: rotated, statements: 1},
+		{name: "ahead of the row, and young", generation: 3, prepare: func(w world) { setBack(w.Host, 1) }, present: live, status: 200, row: rotated, statements: 2},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 				statements := countStatements(t, db)
 				w := world{Host: testhost.New(t, db)}
 				w.chain = append(w.chain, w.Login("alice"))
-				for range 2 {
+				for len(w.chain) < row.generation {
+					w.Clock.Advance(2 * grace)
 					w.chain = append(w.chain, w.MustRefresh(live(w)))
 				}
 				if row.prepare != nil {
@@ -81,12 +112,12 @@ func TestDecisionTable(t *testing.T) {
 				if got := statements.reset(); got != row.statements {
 					t.Errorf("it cost %d statements, want %d", got, row.statements)
 				}
+				if row.row == untouched && status == http.StatusOK && tokens.Refresh != w.chain[row.generation-1].Refresh {
+					t.Error("the answer is not the live token")
+				}
 				after := w.Rows()
 				if len(after) != len(before) {
 					t.Fatalf("%d rows, were %d", len(after), len(before))
-				}
-				if row.replayed && tokens.Refresh != w.chain[2].Refresh {
-					t.Error("not the very same successor")
 				}
 				if len(after) == 0 {
 					return
@@ -94,19 +125,40 @@ func TestDecisionTable(t *testing.T) {
 				if after[0].RevokedFor != row.revokedFor || (after[0].RevokedAt != 0) != (row.revokedFor != "") {
 					t.Errorf("the row is revoked at %d for %q, want %q", after[0].RevokedAt, after[0].RevokedFor, row.revokedFor)
 				}
-				rotated := row.status == http.StatusOK && !row.replayed
-				if ended := row.revokedFor != before[0].RevokedFor; !rotated && !ended && after[0] != before[0] {
+				if row.row == untouched && after[0] != before[0] {
 					t.Errorf("the row changed from %+v to %+v", before[0], after[0])
 				}
-				if rotated && after[0].Generation != 4 {
-					t.Errorf("the generation is %d, want 4", after[0].Generation)
-				}
-				if rotated {
+				if row.row == rotated {
+					if want := int64(row.generation + 1); after[0].Generation != want {
+						t.Errorf("the generation is %d, want %d", after[0].Generation, want)
+					}
 					w.WantRefresh(tokens.Refresh.Token, http.StatusOK)
 				}
 			})
 		})
 	}
+}
+
+// TestWithoutGrace: every refresh rotates, and every retry ends the session.
+func TestWithoutGrace(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		host := testhost.New(t, db, testhost.Strict)
+		statements := countStatements(t, db)
+		token := host.Login("alice").Refresh.Token
+		statements.reset()
+		for want := int64(2); want < 5; want++ {
+			spent := token
+			token = host.MustRefresh(spent).Refresh.Token
+			if got := statements.reset(); got != 1 || host.Rows()[0].Generation != want {
+				t.Errorf("%d statements, rows %+v", got, host.Rows())
+			}
+			statements.reset()
+		}
+		retried := token
+		token = host.MustRefresh(retried).Refresh.Token
+		host.WantRefresh(retried, http.StatusUnauthorized)
+		host.WantRefresh(token, http.StatusUnauthorized)
+	})
 }
 
 // setBack makes the session's row what it was some generations ago, as a restored backup or a lagging replica would.
@@ -145,9 +197,9 @@ func TestClaimsCallback(t *testing.T) {
 			var claims map[string]any
 			var err error
 			host := testhost.New(t, db, func(config *refreshtokens.Config) {
-				config.Claims = func(_ context.Context, subject string) (map[string]any, error) {
-					if subject != "alice" {
-						t.Errorf("asked for %q", subject)
+				config.Claims = func(_ context.Context, session plugin.Session) (map[string]any, error) {
+					if session.Subject != "alice" {
+						t.Errorf("asked for %q", session.Subject)
 					}
 					return claims, err
 				}
@@ -190,7 +242,9 @@ func TestClaimsCallback(t *testing.T) {
 func TestClaimsAreFresh(t *testing.T) {
 	role := "user"
 	host := testhost.New(t, openSQLite(t), func(config *refreshtokens.Config) {
-		config.Claims = func(context.Context, string) (map[string]any, error) { return map[string]any{"role": role}, nil }
+		config.Claims = func(context.Context, plugin.Session) (map[string]any, error) {
+			return map[string]any{"role": role}, nil
+		}
 	})
 	first := host.Login("alice")
 	host.MustRefresh(first.Refresh.Token)
@@ -311,7 +365,7 @@ func TestManyRefreshesLeaveOneRow(t *testing.T) {
 	tokens := host.Login("alice")
 	for range 1000 {
 		tokens = host.MustRefresh(tokens.Refresh.Token)
-		host.Clock.Advance(time.Second)
+		host.Clock.Advance(2 * testhost.Grace)
 	}
 	rows := host.Rows()
 	if len(rows) != 1 || rows[0].Generation != 1001 {
@@ -321,8 +375,8 @@ func TestManyRefreshesLeaveOneRow(t *testing.T) {
 
 // --- helpers ---
 
-func claimsOf(claims map[string]any, err error) func(context.Context, string) (map[string]any, error) {
-	return func(context.Context, string) (map[string]any, error) { return claims, err }
+func claimsOf(claims map[string]any, err error) func(context.Context, plugin.Session) (map[string]any, error) {
+	return func(context.Context, plugin.Session) (map[string]any, error) { return claims, err }
 }
 
 // counter counts the statements that go through a *gorm.DB, transactions' BEGIN and COMMIT excluded.

@@ -27,6 +27,7 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens"
 	"github.com/seed-2f82c0fd/refreshtokens/internal/testdb"
 	"github.com/seed-2f82c0fd/refreshtokens/internal/testhost"
+	"github.com/seed-2f82c0fd/refreshtokens/plugin"
 )
 
 func TestHostileBodies(t *testing.T) {
@@ -219,7 +220,9 @@ func TestHostileTokens(t *testing.T) {
 				}
 			})
 			// The test's own signatures are right: without a twist, the token is the good one.
-			if untwisted := testhost.Sign(testhost.Header, marshal(claims), kind.key); !accepted(kind.send, untwisted) {
+			// It is another session's, so that the one whose token is twisted is not spent: a spent one could log out.
+			another := host.Claims(map[string]plugin.Token{"refresh": host.Login("alice").Refresh, "access": tokens.Access}[kind.name].Token)
+			if untwisted := testhost.Sign(testhost.Header, marshal(another), kind.key); !accepted(kind.send, untwisted) {
 				t.Fatalf("%s: an untwisted token is refused", kind.name)
 			}
 			before := host.Rows()

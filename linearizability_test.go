@@ -2,11 +2,14 @@ package refreshtokens_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,6 +29,8 @@ type operation struct {
 	kind       string // issue, refresh, logout, revoke all
 	session    string
 	generation int64 // presented
+	minted     int64 // when the presented token was
+	at         int64 // the client's server's clock
 }
 
 // answered is the generation of the refresh token answered, and whether the operation succeeded.
@@ -34,14 +39,15 @@ type answered struct {
 	generation int64
 }
 
-// sessionState is a session as the decision table knows it, while the clock stands still.
+// sessionState is a session as the decision table knows it.
 type sessionState struct {
 	generation int64 // 0: there is none
+	issued     int64
 	revoked    bool
 }
 
 // decisionModel is the decision table, one operation after the other. Sessions are independent of each other.
-func decisionModel(grace bool) porcupine.Model {
+func decisionModel(grace int64) porcupine.Model {
 	return porcupine.Model{
 		Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
 			bySession := map[string][]porcupine.Operation{}
@@ -59,34 +65,49 @@ func decisionModel(grace bool) porcupine.Model {
 		Step: func(state, input, output any) (bool, any) {
 			s, in, out := state.(sessionState), input.(operation), output.(answered)
 			lives := s.generation > 0 && !s.revoked
+			ended := sessionState{s.generation, s.issued, s.revoked || lives}
 			switch in.kind {
 			case "issue":
-				return out == answered{true, 1} && s.generation == 0, sessionState{generation: 1}
+				return out == answered{true, 1} && s.generation == 0, sessionState{generation: 1, issued: in.at}
 			case "logout":
-				return out.ok == lives, sessionState{s.generation, s.revoked || lives}
+				return out.ok == lives, ended
 			case "revoke all":
-				return out.ok, sessionState{s.generation, s.revoked || lives}
-			default: // refresh
-				switch {
-				case !lives:
-					return !out.ok, s
-				case in.generation >= s.generation:
-					return out == answered{true, in.generation + 1}, sessionState{generation: in.generation + 1}
-				case grace && in.generation == s.generation-1:
-					return out == answered{true, s.generation}, s
-				default:
-					return !out.ok, sessionState{s.generation, true}
+				return out.ok, ended
+			}
+			repeated := answered{true, s.generation}
+			age := func(issued int64) int64 {
+				if issued-in.at > grace/2 {
+					return math.MaxInt64 // by a clock that is too far ahead
 				}
+				return in.at - issued
+			}
+			switch {
+			case !lives:
+				return !out.ok, s
+			case grace > 0 && in.generation == s.generation && in.generation > 1 && age(in.minted) < 2*grace:
+				return out == repeated, s
+			case in.generation >= s.generation:
+				return out == answered{true, in.generation + 1}, sessionState{generation: in.generation + 1, issued: in.at}
+			case grace > 0 && in.generation == s.generation-1 && age(s.issued) <= grace:
+				return out == repeated, s
+			default:
+				return !out.ok, ended
 			}
 		},
 		DescribeOperation: func(input, output any) string { return fmt.Sprintf("%+v → %+v", input, output) },
 	}
 }
 
-// recordHistory has clients of several Service instances on one database refresh, replay, log out and revoke, all on the
-// same few sessions, and returns what they saw.
-func recordHistory(t *testing.T, host *testhost.Host, seed uint64, ours ...*refreshtokens.Plugin) []porcupine.Operation {
-	const clients, sessions, steps = 6, 4, 10
+// pinnedClock is a server's clock that stands still while its client is in an operation, so that each operation is at a
+// known instant.
+type pinnedClock struct{ seconds atomic.Int64 }
+
+func (c *pinnedClock) now() time.Time { return time.Unix(c.seconds.Load(), 0) }
+
+// recordHistory has clients, each with a Service of its own on one database, refresh, repeat, log out and revoke, all on
+// the same few sessions, and returns what they saw. The servers' clocks run, and differ by up to half the grace period.
+func recordHistory(t *testing.T, db *gorm.DB, grace int64, seed uint64) []porcupine.Operation {
+	const clients, sessions, steps = 6, 4, 12
 	var mu sync.Mutex
 	var history []porcupine.Operation
 	began := time.Now()
@@ -105,9 +126,20 @@ func recordHistory(t *testing.T, host *testhost.Host, seed uint64, ours ...*refr
 			t.Error(err)
 		}
 	}
-	generation := func(token string) int64 {
-		var n int64
-		_, _ = fmt.Sscan(fmt.Sprint(host.Claims(token)["gen"]), &n)
+	var clock atomic.Int64 // the right time
+	clock.Store(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Unix())
+	var clocks [clients]pinnedClock
+	var hosts [clients]*testhost.Host
+	for i := range hosts {
+		clocks[i].seconds.Store(clock.Load())
+		hosts[i] = testhost.New(t, db, func(config *refreshtokens.Config) {
+			config.Clock = clocks[i].now
+			config.GracePeriod = time.Duration(grace) * time.Second
+		})
+	}
+	claim := func(token, name string) int64 {
+		n, err := hosts[0].Claims(token)[name].(json.Number).Int64()
+		check(err)
 		return n
 	}
 
@@ -115,21 +147,29 @@ func recordHistory(t *testing.T, host *testhost.Host, seed uint64, ours ...*refr
 	var known [sessions][]string // refresh tokens seen
 	var sids [sessions]string
 	for i := range sessions {
-		tokens := host.Login(fmt.Sprintf("user %d", i))
-		known[i], sids[i] = []string{tokens.Refresh.Token}, host.SessionID(tokens)
-		record(0, operation{"issue", sids[i], 0}, func() answered { return answered{true, 1} })
+		tokens := hosts[0].Login(fmt.Sprintf("user %d", i))
+		known[i], sids[i] = []string{tokens.Refresh.Token}, hosts[0].SessionID(tokens)
+		record(0, operation{kind: "issue", session: sids[i], at: clock.Load()}, func() answered { return answered{true, 1} })
 	}
 	var wait sync.WaitGroup
 	for client := range clients {
 		wait.Go(func() {
 			random := rand.New(rand.NewPCG(seed, uint64(client)))
-			service := ours[client%len(ours)]
+			service, skew := hosts[client], int64(0)
+			if grace > 0 {
+				skew = random.Int64N(grace/2 + 1)
+			}
 			for range steps {
+				now := clock.Load()
+				if random.IntN(3) == 0 {
+					now = clock.Add(random.Int64N(40))
+				}
+				clocks[client].seconds.Store(now - skew)
 				i := random.IntN(sessions)
 				mu.Lock()
 				token := known[i][max(0, len(known[i])-1-random.IntN(2))] // the newest seen, or the one before
 				mu.Unlock()
-				in := operation{"refresh", sids[i], generation(token)}
+				in := operation{"refresh", sids[i], claim(token, "gen"), claim(token, "iat"), now - skew}
 				switch random.IntN(30) {
 				case 0:
 					in.kind = "logout"
@@ -154,7 +194,7 @@ func recordHistory(t *testing.T, host *testhost.Host, seed uint64, ours ...*refr
 							return answered{}
 						}
 						next = tokens.Refresh.Token
-						return answered{true, generation(next)}
+						return answered{true, claim(next, "gen")}
 					})
 					if out.ok {
 						mu.Lock()
@@ -169,30 +209,36 @@ func recordHistory(t *testing.T, host *testhost.Host, seed uint64, ours ...*refr
 	return history
 }
 
-// linearizable records histories and checks each. It returns at the first that is not, and tells whether none was.
-func linearizable(t *testing.T, db *gorm.DB, grace bool, rounds uint64) bool {
-	configure := func(config *refreshtokens.Config) {
-		if !grace {
-			config.GracePeriod = -1
-		}
-	}
-	host := testhost.New(t, db, configure)
-	other := testhost.New(t, db, configure, func(config *refreshtokens.Config) { config.Clock = host.Clock.Now })
+// linearizable records histories and checks each. It stops at the first that is not linearizable, and reports whether all
+// were. rotations counts the refreshes that returned a later generation than the one presented.
+func linearizable(t *testing.T, db *gorm.DB, grace int64, rounds uint64) (all bool, rotations, repeats int) {
 	for seed := range rounds {
-		history := recordHistory(t, host, seed, host.Plugin, other.Plugin)
+		history := recordHistory(t, db, grace, seed)
+		for _, op := range history {
+			in, out := op.Input.(operation), op.Output.(answered)
+			if in.kind == "refresh" && out.ok && out.generation > in.generation {
+				rotations++
+			} else if in.kind == "refresh" && out.ok {
+				repeats++
+			}
+		}
 		if !porcupine.CheckOperations(decisionModel(grace), history) {
-			return false
+			return false, rotations, repeats
 		}
 	}
-	return true
+	return true, rotations, repeats
 }
 
 func TestLinearizable(t *testing.T) {
-	for name, grace := range map[string]bool{"grace": true, "no grace": false} {
+	for name, grace := range map[string]int64{"grace": 30, "no grace": -1} {
 		t.Run(name, func(t *testing.T) {
 			testdb.Each(t, func(t *testing.T, db *gorm.DB) {
-				if !linearizable(t, db, grace, 4) {
+				all, rotations, repeats := linearizable(t, db, grace, 4)
+				if !all {
 					t.Error("a history is not linearizable")
+				}
+				if rotations < 20 || grace > 0 && repeats < 3 {
+					t.Errorf("%d rotations and %d repeats prove little", rotations, repeats)
 				}
 			})
 		})
@@ -211,7 +257,7 @@ func TestCheckerBites(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if linearizable(t, db, true, 1000) {
+		if all, _, _ := linearizable(t, db, 30, 1000); all {
 			t.Error("the checker found nothing")
 		}
 	})

@@ -13,6 +13,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -56,7 +57,7 @@ func (p *Plugin) Register(router gin.IRouter) {
 	group.POST("/logout", p.logout)
 	group.GET("/refresh-tokens", bearer, p.list)
 	group.DELETE("/refresh-tokens/:id", bearer, p.revokeOne)
-	group.DELETE("/refresh-tokens/", bearer, p.revokeOne) // an empty id is of no session, and no way to log out everywhere
+	group.DELETE("/refresh-tokens/", bearer, p.revokeNone)
 	group.DELETE("/refresh-tokens", bearer, p.revokeAll)
 }
 
@@ -114,10 +115,22 @@ func (p *Plugin) list(c *gin.Context) {
 }
 
 func (p *Plugin) revokeOne(c *gin.Context) {
-	p.noContent(c, p.RevokeSession(c.Request.Context(), middleware.Subject(c), c.Param("id")))
+	// The last parameter is this route's own. The host's group may have others, of any name.
+	id := c.Params[len(c.Params)-1].Value
+	p.noContent(c, p.RevokeSession(c.Request.Context(), middleware.Subject(c), id))
+}
+
+// revokeNone answers an empty id: it names no session, and must not log out everywhere.
+func (p *Plugin) revokeNone(c *gin.Context) {
+	p.noContent(c, plugin.ErrNotFound)
 }
 
 func (p *Plugin) revokeAll(c *gin.Context) {
+	// A router that cleans paths takes …/refresh-tokens/x/.. for this route.
+	if !strings.HasSuffix(c.Request.URL.EscapedPath(), "/auth/refresh-tokens") {
+		p.revokeNone(c)
+		return
+	}
 	claims, _ := middleware.Claims(c)
 	var keep []string
 	// A query that is misspelt must not end more than was meant.
@@ -148,21 +161,9 @@ const maxBody = 8 << 10
 
 // readRefreshToken reads a body of the form {"refreshToken":"…"}.
 func readRefreshToken(c *gin.Context) (string, error) {
-	mediaType, _, err := mime.ParseMediaType(c.GetHeader("Content-Type"))
-	if err != nil || mediaType != "application/json" {
-		closeUnread(c)
-		return "", reply.BadRequest{Status: http.StatusUnsupportedMediaType, Message: "Content-Type must be application/json"}
-	}
-	if c.Request.Body == nil { // not from a server, which never leaves it out
-		c.Request.Body = http.NoBody
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
-	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-		closeUnread(c)
-		return "", reply.BadRequest{Status: http.StatusRequestEntityTooLarge, Message: "The body may have 8 KiB at most"}
-	}
+	body, err := readBody(c)
 	if err != nil {
-		return "", reply.BadRequest{Status: http.StatusBadRequest, Message: `The body with "refreshToken" ended early`}
+		return "", err
 	}
 	var value [1][]byte
 	if err := strictjson.Pick(body, []string{"refreshToken"}, value[:]); err != nil {
@@ -178,7 +179,43 @@ func readRefreshToken(c *gin.Context) (string, error) {
 	return token, nil
 }
 
-// closeUnread has the answer sent at once, and the connection closed: net/http would wait for the rest of the body first.
-func closeUnread(c *gin.Context) {
+// readBody returns a JSON body of at most maxBody bytes.
+func readBody(c *gin.Context) ([]byte, error) {
+	request := c.Request
+	if request.Body == nil { // not from a server, which never leaves it out
+		request.Body = http.NoBody
+	}
+	header := request.Header.Get("Content-Type")
+	if mediaType, _, err := mime.ParseMediaType(header); (err != nil || mediaType != "application/json") && (header != "" || request.ContentLength != 0) {
+		return nil, refuseUnread(c, http.StatusUnsupportedMediaType, "Content-Type must be application/json")
+	}
+	// ShouldBindBodyWith, in a middleware of the host's, leaves the body here.
+	if read, ok := c.Get(gin.BodyBytesKey); ok {
+		if body, ok := read.([]byte); ok {
+			if len(body) > maxBody {
+				return nil, refuseUnread(c, http.StatusRequestEntityTooLarge, bodyTooLarge)
+			}
+			return body, nil
+		}
+	}
+	if request.ContentLength > maxBody { // before a read would send "100 Continue"
+		return nil, refuseUnread(c, http.StatusRequestEntityTooLarge, bodyTooLarge)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, request.Body, maxBody))
+	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+		return nil, refuseUnread(c, http.StatusRequestEntityTooLarge, bodyTooLarge)
+	}
+	if err != nil {
+		return nil, reply.BadRequest{Status: http.StatusBadRequest, Message: `The body with "refreshToken" ended early`}
+	}
+	return body, nil
+}
+
+const bodyTooLarge = "The body may have 8 KiB at most"
+
+// refuseUnread refuses a body that was not read to its end. It closes the connection after the answer: net/http would
+// wait for the rest of the body first.
+func refuseUnread(c *gin.Context, status int, message string) error {
 	c.Header("Connection", "close")
+	return reply.BadRequest{Status: status, Message: message}
 }

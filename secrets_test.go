@@ -34,8 +34,8 @@ func TestNothingAuthenticatesButTheToken(t *testing.T) {
 	})
 	host := testhost.New(t, db, func(config *refreshtokens.Config) {
 		config.Logger = slog.New(slog.NewTextHandler(&logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
-		config.Claims = func(_ context.Context, subject string) (map[string]any, error) {
-			if subject == "broken" {
+		config.Claims = func(_ context.Context, session plugin.Session) (map[string]any, error) {
+			if session.Subject == "broken" {
 				return map[string]any{"sub": "x"}, nil
 			}
 			return map[string]any{"role": "user"}, nil

@@ -76,8 +76,8 @@ func newApp(db *gorm.DB, settings config, logger *slog.Logger) (*app, error) {
 }
 
 // claims puts the user's present role into every access token, and refuses users that are gone.
-func (a *app) claims(ctx context.Context, subject string) (map[string]any, error) {
-	u, err := findUser(a.db.WithContext(ctx), "id = ?", subject)
+func (a *app) claims(ctx context.Context, session plugin.Session) (map[string]any, error) {
+	u, err := findUser(a.db.WithContext(ctx), "id = ?", session.Subject)
 	if err != nil {
 		return nil, err
 	}

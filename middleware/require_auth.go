@@ -47,7 +47,8 @@ func RequireAuth(service *plugin.Service, opts ...Option) gin.HandlerFunc {
 			reply.Error(c, service.Logger(), err)
 			return
 		}
-		c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), contextKey{}, claims))
+		// In place: net/http removes the temporary files of the form of its own request, not of a copy.
+		*c.Request = *c.Request.WithContext(context.WithValue(c.Request.Context(), contextKey{}, claims))
 		c.Next()
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/internal/testdb"
 	"github.com/seed-2f82c0fd/refreshtokens/internal/testhost"
 	"github.com/seed-2f82c0fd/refreshtokens/middleware"
+	"github.com/seed-2f82c0fd/refreshtokens/plugin"
 )
 
 func newHost(t testing.TB, configure ...func(*refreshtokens.Config)) *testhost.Host {
@@ -23,7 +24,7 @@ func newHost(t testing.TB, configure ...func(*refreshtokens.Config)) *testhost.H
 // TestClaimsReachTheHost: by *gin.Context, by the request's context, and decoded into the host's own struct.
 func TestClaimsReachTheHost(t *testing.T) {
 	host := newHost(t, func(config *refreshtokens.Config) {
-		config.Claims = func(context.Context, string) (map[string]any, error) {
+		config.Claims = func(context.Context, plugin.Session) (map[string]any, error) {
 			return map[string]any{"role": "admin", "team": map[string]any{"id": 7}}, nil
 		}
 	})
@@ -83,7 +84,9 @@ func TestRefusedRequestsStopThere(t *testing.T) {
 }
 
 func TestLiveSession(t *testing.T) {
-	host := newHost(t, func(config *refreshtokens.Config) { config.RefreshTTL = time.Minute })
+	host := newHost(t, func(config *refreshtokens.Config) {
+		config.RefreshTTL, config.GracePeriod = time.Minute, 10*time.Second
+	})
 	host.Router.GET("/", host.RequireAuth(middleware.LiveSession()), func(c *gin.Context) { c.Status(http.StatusOK) })
 	tokens := host.Login("alice")
 	get := func() int { return host.Bearer(http.MethodGet, "/", tokens.Access.Token).Code }

@@ -11,7 +11,7 @@ import (
 
 func BenchmarkRotate(b *testing.B) {
 	testdb.EachBenchmark(b, func(b *testing.B, db *gorm.DB) {
-		store := models.NewStore(db)
+		store := models.NewStore(db, "")
 		next := row(idA, "alice")
 		if err := store.Create(b.Context(), next); err != nil {
 			b.Fatal(err)
@@ -19,7 +19,7 @@ func BenchmarkRotate(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			next.Generation++
-			if rotated, err := store.Rotate(b.Context(), next); !rotated || err != nil {
+			if rotated, err := store.Rotate(b.Context(), next, true); !rotated || err != nil {
 				b.Fatal(rotated, err)
 			}
 		}

@@ -90,31 +90,3 @@ func (Text) GormDBDataType(db *gorm.DB, field *schema.Field) string {
 func All() []any {
 	return []any{&RefreshToken{}}
 }
-
-// Check returns an error that says what to do unless the table is there with every column.
-func Check(db *gorm.DB) error {
-	db = primary(session(db, false)).Session(&gorm.Session{})
-	stmt := &gorm.Statement{DB: db}
-	if err := stmt.Parse(&RefreshToken{}); err != nil {
-		return fmt.Errorf("models: parse schema: %w", err)
-	}
-	const remedy = "run db.AutoMigrate(models.All()...) before refreshtokens.New"
-	migrator := db.Migrator()
-	if !migrator.HasTable(&RefreshToken{}) {
-		return fmt.Errorf("models: there is no table %q: %s", stmt.Schema.Table, remedy)
-	}
-	columns, err := migrator.ColumnTypes(&RefreshToken{})
-	if err != nil {
-		return fmt.Errorf("models: read the columns of table %q: %w", stmt.Schema.Table, err)
-	}
-	present := make(map[string]bool, len(columns))
-	for _, column := range columns {
-		present[column.Name()] = true
-	}
-	for _, name := range stmt.Schema.DBNames {
-		if !present[name] {
-			return fmt.Errorf("models: table %q has no column %q: %s", stmt.Schema.Table, name, remedy)
-		}
-	}
-	return nil
-}

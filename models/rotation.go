@@ -7,8 +7,8 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// rotationSet is the SET clause of a refresh's UPDATE, which writes itself: to do it from a map is most of what GORM would
-// have to do. It reads the row when the statement is built, so what a callback of the host's sets in it counts.
+// rotationSet writes the SET clause of a refresh's UPDATE. GORM's own path from a map allocates more. It reads the row
+// when GORM builds the statement, after the host's callbacks have run.
 type rotationSet struct{ next *RefreshToken }
 
 // What the statement needs room for: parameters, and bytes.
@@ -17,10 +17,13 @@ const (
 	rotationLength     = 256
 )
 
+// Name is part of GORM's clause.Interface.
 func (rotationSet) Name() string { return "SET" }
 
+// MergeClause is part of GORM's clause.Interface.
 func (r rotationSet) MergeClause(c *clause.Clause) { c.Expression = r }
 
+// Build is part of GORM's clause.Interface.
 func (r rotationSet) Build(b clause.Builder) {
 	assign(b, "generation = ", r.next.Generation)
 	assign(b, ", issued_at = ", r.next.IssuedAt)
@@ -29,7 +32,7 @@ func (r rotationSet) Build(b clause.Builder) {
 	assign(b, ", ip = ", r.next.IP)
 }
 
-// assign writes text and a parameter, as AddVar of b does for a value that is neither a list nor an expression.
+// assign writes text and one parameter, as GORM's AddVar does for a plain value.
 func assign(b clause.Builder, text string, value any) {
 	stmt := b.(*gorm.Statement) //nolint:forcetypeassert // GORM has no other builder of statements
 	stmt.SQL.WriteString(text)
@@ -39,7 +42,7 @@ func assign(b clause.Builder, text string, value any) {
 
 // rotate runs the UPDATE.
 func (s *Store) rotate(ctx context.Context, next *RefreshToken) *gorm.DB {
-	db := s.of(ctx, next)
+	db := s.on(ctx, s.prepared, next)
 	db.Statement.Vars = make([]any, 0, rotationParameters)
 	db.Statement.SQL.Grow(rotationLength)
 	earlier := clause.Expr{SQL: bySession + " AND generation < ?", Vars: []any{next.ID, next.Subject, next.Generation}}

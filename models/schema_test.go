@@ -106,7 +106,7 @@ func TestSchemaIsWhatAutoMigrateMakes(t *testing.T) {
 			if strings.Count(migrated, "\n") < 13 {
 				t.Fatalf("hardly described:\n%s", migrated)
 			}
-			schema, err := models.Schema(engine.Name)
+			schema, err := models.Schema(engine.Name, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -115,12 +115,12 @@ func TestSchemaIsWhatAutoMigrateMakes(t *testing.T) {
 				t.Errorf("AutoMigrate makes\n%s\nthe file\n%s", migrated, written)
 			}
 			wantNoDDL(t, db)
-			if err := models.Check(db); err != nil {
+			if err := models.NewStore(db, "").Check(t.Context()); err != nil {
 				t.Error(err)
 			}
 		})
 	}
-	if _, err := models.Schema("oracle"); err == nil || !strings.Contains(err.Error(), `"oracle"`) {
+	if _, err := models.Schema("oracle", ""); err == nil || !strings.Contains(err.Error(), `"oracle"`) {
 		t.Errorf("an unknown dialect: %v", err)
 	}
 }

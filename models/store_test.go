@@ -48,7 +48,7 @@ func find(t *testing.T, store *models.Store, id models.Text) *models.RefreshToke
 
 func TestRoundTrip(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
-		store := models.NewStore(db)
+		store := models.NewStore(db, "")
 		want := row(idA, "Älice ' 🙂 ")
 		want.IssuedAt, want.ExpiresAt, want.CreatedAt = 1<<40, 1<<40+1, 1
 		want.RevokedAt, want.RevokedFor = 7, models.ReasonRefused
@@ -67,7 +67,7 @@ func TestRoundTrip(t *testing.T) {
 
 func TestRotateConditions(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
-		store := models.NewStore(db)
+		store := models.NewStore(db, "")
 		ended := row(idB, "alice")
 		ended.RevokedAt, ended.RevokedFor = 60, models.ReasonLogout
 		create(t, store, row(idA, "alice"), ended)
@@ -93,7 +93,7 @@ func TestRotateConditions(t *testing.T) {
 			next := &models.RefreshToken{
 				ID: test.id, Subject: test.subject, Generation: test.generation, IssuedAt: 110, ExpiresAt: 210, CreatedAt: 999, UserAgent: "new", IP: "::1",
 			}
-			rotated, err := store.Rotate(t.Context(), next)
+			rotated, err := store.Rotate(t.Context(), next, true)
 			if err != nil || rotated != test.want {
 				t.Errorf("%s: %v, %v", test.name, rotated, err)
 			}
@@ -134,14 +134,14 @@ func TestCallbacksCount(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			testdb.Each(t, func(t *testing.T, db *gorm.DB) {
-				store := models.NewStore(db)
+				store := models.NewStore(db, "")
 				create(t, store, row(idA, "alice"))
 				if err := db.Callback().Update().Before("gorm:update").Register("test:callback", test.callback); err != nil {
 					t.Fatal(err)
 				}
 				next := row(idA, "alice")
 				next.Generation, next.IP = 4, "192.0.2.2"
-				rotated, err := store.Rotate(t.Context(), next)
+				rotated, err := store.Rotate(t.Context(), next, true)
 				if rotated != test.rotated || err != nil {
 					t.Errorf("rotated: %v, %v", rotated, err)
 				}
@@ -155,7 +155,7 @@ func TestCallbacksCount(t *testing.T) {
 
 func TestRevoke(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
-		store := models.NewStore(db)
+		store := models.NewStore(db, "")
 		create(t, store, row(idA, "alice"), row(idB, "alice"), row(idC, "Alice"))
 		ctx := t.Context()
 		steps := []struct {
@@ -184,12 +184,12 @@ func TestRevoke(t *testing.T) {
 
 func TestRevokeAllAndListLive(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
-		store := models.NewStore(db)
+		store := models.NewStore(db, "")
 		newest := row(idB, "alice")
 		newest.IssuedAt = 101
 		create(t, store, row(idA, "alice"), newest, row(idC, "bob"))
 		ids := func(subject models.Text, now, cutoff int64) string {
-			rows, err := store.ListLive(t.Context(), subject, now, cutoff)
+			rows, err := store.ListLive(t.Context(), subject, now, cutoff, 200)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -225,7 +225,7 @@ func TestRevokeAllAndListLive(t *testing.T) {
 
 func TestPurgeInBatches(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
-		store := models.NewStore(db)
+		store := models.NewStore(db, "")
 		const dead, cutoff = 7, 1000
 		for i := range int64(dead) {
 			r := row(models.Text(strings.Replace(idA, "019b7d3c", "019b7d3"+string('0'+rune(i)), 1)), "alice")
@@ -248,11 +248,11 @@ func TestPurgeInBatches(t *testing.T) {
 
 func TestCancelledContextDoesNothing(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
-		store := models.NewStore(db)
+		store := models.NewStore(db, "")
 		create(t, store, row(idA, "alice"))
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if rotated, err := store.Rotate(ctx, &models.RefreshToken{ID: idA, Subject: "alice", Generation: 4}); rotated || err == nil {
+		if rotated, err := store.Rotate(ctx, &models.RefreshToken{ID: idA, Subject: "alice", Generation: 4}, true); rotated || err == nil {
 			t.Errorf("rotated: %v, %v", rotated, err)
 		}
 		if got := find(t, store, idA); got.Generation != 3 {
@@ -266,7 +266,7 @@ func TestCancelledNeighbour(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		var wait sync.WaitGroup
 		for round := range 20 {
-			store := models.NewStore(db) // a fresh one: nothing is prepared yet
+			store := models.NewStore(db, "") // a fresh one: nothing is prepared yet
 			if pool, ok := db.Session(&gorm.Session{PrepareStmt: true}).Statement.ConnPool.(*gorm.PreparedStmtDB); ok {
 				pool.Close()
 			}
@@ -301,12 +301,12 @@ func TestNamingStrategy(t *testing.T) {
 				if !db.Migrator().HasTable(test.table) {
 					t.Fatalf("there is no table %s", test.table)
 				}
-				if err := models.Check(db); err != nil {
+				if err := models.NewStore(db, "").Check(t.Context()); err != nil {
 					t.Error(err)
 				}
-				store := models.NewStore(db)
+				store := models.NewStore(db, "")
 				create(t, store, row(idA, "alice"))
-				if rotated, err := store.Rotate(t.Context(), &models.RefreshToken{ID: idA, Subject: "alice", Generation: 4}); !rotated || err != nil {
+				if rotated, err := store.Rotate(t.Context(), &models.RefreshToken{ID: idA, Subject: "alice", Generation: 4}, true); !rotated || err != nil {
 					t.Errorf("rotated: %v, %v", rotated, err)
 				}
 			})

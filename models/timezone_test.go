@@ -76,7 +76,7 @@ func TestTimeZoneHelper(t *testing.T) {
 func row1(t *testing.T, dialect, dsn string) string {
 	t.Helper()
 	open := map[string]func(string) gorm.Dialector{"sqlite": sqlite.Open, "postgres": postgres.Open, "mysql": mysql.Open}
-	store := models.NewStore(testdb.Open(t, open[dialect](dsn), &gorm.Config{}))
+	store := models.NewStore(testdb.Open(t, open[dialect](dsn), &gorm.Config{}), "")
 	found := find(t, store, idA)
 	if found == nil {
 		found = row(idA, "alice")

@@ -88,15 +88,21 @@ type registered struct {
 	Type      string `json:"type"`
 }
 
+// scope is the issuer and audience that a token is of; empty where the host configured none.
+type scope struct {
+	Issuer   string `json:"iss,omitempty"`
+	Audience string `json:"aud,omitempty"`
+}
+
 type refreshClaims struct {
 	registered
 	Generation int64 `json:"gen"`
+	scope
 }
 
 type accessClaims struct {
 	registered
-	Issuer   string `json:"iss,omitempty"`
-	Audience string `json:"aud,omitempty"`
+	scope
 }
 
 // parseRegistered reads what both kinds must have, and returns the rest of the reserved claims for the kind to look at.
@@ -135,7 +141,19 @@ func parseRefreshClaims(payload []byte) (refreshClaims, error) {
 	if !ok || generation < 1 || generation == math.MaxInt64 {
 		return refreshClaims{}, fmt.Errorf("%w: no such generation", ErrInvalidToken)
 	}
-	return refreshClaims{r, generation}, nil
+	claims := refreshClaims{registered: r, Generation: generation}
+	for _, member := range []struct {
+		raw []byte
+		to  *string
+	}{{values[issClaim], &claims.Issuer}, {values[audClaim], &claims.Audience}} {
+		if member.raw == nil {
+			continue
+		}
+		if *member.to, ok = strictjson.String(member.raw); !ok {
+			return refreshClaims{}, fmt.Errorf("%w: iss or aud is no string", ErrInvalidToken)
+		}
+	}
+	return claims, nil
 }
 
 // parseAccessClaims checks the claims of an access token with golang-jwt's validator.

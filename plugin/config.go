@@ -1,11 +1,13 @@
 package plugin
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"time"
 
 	"gorm.io/gorm"
@@ -17,45 +19,57 @@ type Config struct {
 	// DB is the host's database. Its models.All() must have been migrated.
 	DB *gorm.DB
 
+	// Table is the name of the table, for a host that has a refresh_tokens table of its own, or two Plugins: each Plugin
+	// needs a table to itself. Default: the name that GORM's naming strategy gives, which is refresh_tokens. Letters,
+	// digits and underscores, at most 48; one dot after a schema's name is allowed. The host then migrates with
+	// db.Table(name).AutoMigrate(models.All()...).
+	Table string
+
 	// Secret signs access tokens (HS256), and the key of refresh tokens is derived from it. At least 32 bytes
-	// (RFC 7518 §3.2) from a random source: "openssl rand -base64 32". Changing it ends every login.
+	// (RFC 7518 §3.2) from a random source: "openssl rand -base64 32". Changing it ends every session.
 	Secret []byte
 
-	// AccessTTL is how long an access token is good for. Default: 15 minutes.
+	// AccessTTL is how long an access token is valid. Default: 15 minutes. At most SessionTTL.
 	AccessTTL time.Duration
 
-	// RefreshTTL is how long a refresh token may lie unused. Default: 7 days.
+	// RefreshTTL is how long a refresh token may lie unused. Default: 7 days. At most SessionTTL, and more than twice
+	// the grace period.
 	RefreshTTL time.Duration
 
-	// SessionTTL is how long after its authentication a session ends, however much it is used. Default: 30 days
+	// SessionTTL is how long after its login a session ends, however much it is used. Default: 30 days
 	// (NIST SP 800-63B-4, AAL1). Shortening it takes effect at once.
 	SessionTTL time.Duration
 
-	// GracePeriod is how long the predecessor of a refresh token is answered with that same token again, for tabs that
-	// race and for answers that got lost; it may last up to a second longer. Default: 10 seconds. A negative value turns
-	// it off: then every retry is treated as theft and ends the session.
+	// GracePeriod is how long after a rotation the old token still returns the new one, for tabs that race and for answers
+	// that got lost; it may last up to a second longer. A new token repeats for twice as long before it can rotate again,
+	// and a whole refresh may take half as long. Default: 30 seconds. At most 10 minutes. A negative value turns it off:
+	// then every refresh rotates, and every retry counts as theft and ends the session.
 	GracePeriod time.Duration
 
-	// Leeway tolerates clocks that run apart when access tokens are verified, 60 seconds at most. Default: 0.
+	// Leeway tolerates clocks that differ when access tokens are verified. At most 60 seconds. Default: 0.
 	Leeway time.Duration
 
-	// Issuer and Audience, where set, become the iss and aud claims of access tokens and are required of them
-	// (RFC 8725 §3.8 and §3.9).
+	// Issuer and Audience, where set, become the iss and aud claims of both tokens and are then required of them
+	// (RFC 8725 §3.8 and §3.9). Setting or changing one ends every session.
 	Issuer, Audience string
 
-	// Claims is asked for further claims whenever an access token is minted, so that roles are always fresh; nil adds
-	// none. It may refuse the subject with [ErrSubjectRefused], which ends the session. Any other error fails the call
-	// and spends nothing. It may not set a claim that this module sets itself, which is [ErrInvalidClaims]. It runs
-	// before anything is written, for many requests at once.
-	Claims func(ctx context.Context, subject string) (map[string]any, error)
+	// Claims returns further claims for an access token. It is called at each login and refresh, so that roles are always
+	// fresh; nil adds none. It gets the session as it will be after the call, with the device that asks. It may refuse the
+	// session with [ErrSubjectRefused], which ends it. Any other error fails the call, and the token stays valid. It may
+	// not set a claim that this module sets itself: that is [ErrInvalidClaims].
+	//
+	// It runs before anything is written, for many requests at once. ctx has the values of the context that Issue or
+	// Refresh got, so it can carry the host's transaction. At a refresh ctx ends after half the grace period.
+	Claims func(ctx context.Context, session Session) (map[string]any, error)
 
-	// OnReuse, where set, is told once of each session that ended because a spent refresh token came back, which means
-	// that the token was stolen or that a client is broken: the session as it was, and who presented the token. It runs
-	// within the request, so it should hand slow work on; ctx has the request's values and ten seconds, whether the
-	// presenter hangs up or not.
+	// OnReuse, where set, is called once for each session that ended because a spent refresh token came back: the token
+	// was stolen, or a client is broken. It gets the session as it was, and who presented the token. It runs within the
+	// request, so it should hand slow work on. ctx has the request's values and lasts ten seconds, even if the presenter
+	// hangs up.
 	OnReuse func(ctx context.Context, session Session, presenter Client)
 
-	// Logger receives reuse as warnings, and the causes of 500s. Default: slog.Default().
+	// Logger receives warnings about reuse and clocks, notes about tokens that are answered again to another device, and
+	// the causes of 500s. Default: slog.Default().
 	Logger *slog.Logger
 
 	// Clock tells the time. Default: time.Now.
@@ -65,13 +79,15 @@ type Config struct {
 const (
 	minSecretLength = 32
 	maxLeeway       = time.Minute
+	maxGracePeriod  = 10 * time.Minute
+	maxTableLength  = 48
 )
 
 func (c Config) withDefaults() Config {
-	c.AccessTTL = cmp.Or(c.AccessTTL, 15*time.Minute)
-	c.RefreshTTL = cmp.Or(c.RefreshTTL, 7*24*time.Hour)
 	c.SessionTTL = cmp.Or(c.SessionTTL, 30*24*time.Hour)
-	c.GracePeriod = cmp.Or(c.GracePeriod, 10*time.Second)
+	c.AccessTTL = cmp.Or(c.AccessTTL, min(15*time.Minute, c.SessionTTL))
+	c.RefreshTTL = cmp.Or(c.RefreshTTL, min(7*24*time.Hour, c.SessionTTL))
+	c.GracePeriod = cmp.Or(c.GracePeriod, 30*time.Second)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -81,31 +97,56 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// tableName is a name that needs no quoting, with an optional schema before it.
+var tableName = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*\.)?[A-Za-z_][A-Za-z0-9_]*$`)
+
 func (c Config) validate() error {
 	var errs []error
-	if c.DB == nil {
-		errs = append(errs, errors.New("DB is required: pass the host's *gorm.DB"))
-	} else if c.DB.Error != nil {
-		errs = append(errs, fmt.Errorf("DB carries an error: %w", c.DB.Error))
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if err := checkDB(c.DB); err != nil {
+		errs = append(errs, err)
+	}
+	if c.Table != "" && (!tableName.MatchString(c.Table) || len(c.Table) > maxTableLength) {
+		bad("Table is %q and must be at most %d letters, digits and underscores, after a schema's name and a dot if need be", c.Table, maxTableLength)
 	}
 	if len(c.Secret) < minSecretLength {
-		errs = append(errs, fmt.Errorf(
-			"Secret has %d bytes and needs %d or more (RFC 7518 §3.2): make one with \"openssl rand -base64 32\"",
-			len(c.Secret), minSecretLength))
+		bad("Secret has %d bytes and needs %d or more (RFC 7518 §3.2): make one with \"openssl rand -base64 32\"", len(c.Secret), minSecretLength)
+	} else if bytes.Count(c.Secret, c.Secret[:1]) == len(c.Secret) {
+		bad("Secret is one byte, repeated: make one with \"openssl rand -base64 32\"")
 	}
 	for _, ttl := range []struct {
 		name  string
 		value time.Duration
 	}{{"AccessTTL", c.AccessTTL}, {"RefreshTTL", c.RefreshTTL}, {"SessionTTL", c.SessionTTL}} {
 		if ttl.value < time.Second || ttl.value%time.Second != 0 {
-			errs = append(errs, fmt.Errorf("%s is %v and must be whole seconds, at least one", ttl.name, ttl.value))
+			bad("%s is %v and must be whole seconds, at least one", ttl.name, ttl.value)
+		} else if ttl.value > c.SessionTTL {
+			bad("%s is %v, longer than the SessionTTL of %v: shorten it, or lengthen SessionTTL", ttl.name, ttl.value, c.SessionTTL)
 		}
 	}
-	if c.GracePeriod > 0 && c.GracePeriod%time.Second != 0 {
-		errs = append(errs, fmt.Errorf("GracePeriod is %v and must be whole seconds, or negative to turn it off", c.GracePeriod))
+	switch {
+	case c.GracePeriod < 0:
+	case c.GracePeriod%time.Second != 0 || c.GracePeriod > maxGracePeriod:
+		bad("GracePeriod is %v and must be whole seconds up to %v, or negative to turn it off", c.GracePeriod, maxGracePeriod)
+	case c.RefreshTTL <= 2*c.GracePeriod:
+		bad("RefreshTTL is %v and must be longer than twice the GracePeriod of %v, while which a token repeats", c.RefreshTTL, c.GracePeriod)
 	}
 	if c.Leeway < 0 || c.Leeway > maxLeeway || c.Leeway%time.Second != 0 {
-		errs = append(errs, fmt.Errorf("Leeway is %v and must be whole seconds from 0 to %v", c.Leeway, maxLeeway))
+		bad("Leeway is %v and must be whole seconds from 0 to %v", c.Leeway, maxLeeway)
 	}
 	return errors.Join(errs...)
+}
+
+// checkDB refuses what gorm.Open returns beside an error, which panics when it is used.
+func checkDB(db *gorm.DB) error {
+	switch {
+	case db == nil:
+		return errors.New("DB is required: pass the host's *gorm.DB")
+	case db.Error != nil:
+		return fmt.Errorf("DB carries an error: %w", db.Error)
+	case db.Config == nil || db.Statement == nil || db.Dialector == nil || db.Statement.ConnPool == nil ||
+		db.Callback().Query().Get("gorm:query") == nil:
+		return errors.New("DB was never opened: check the error of gorm.Open")
+	}
+	return nil
 }

@@ -8,7 +8,7 @@ import (
 
 // TestDecide is the decision table, with the edges of the grace period.
 func TestDecide(t *testing.T) {
-	const now, grace = 1000, 10
+	const now, grace = 10_000, 10
 	row := func(generation, issuedAt int64) *models.RefreshToken {
 		return &models.RefreshToken{Subject: "alice", Generation: generation, IssuedAt: issuedAt, ExpiresAt: now + 1}
 	}
@@ -19,31 +19,51 @@ func TestDecide(t *testing.T) {
 	for _, test := range []struct {
 		name      string
 		presented int64
+		minted    int64 // when the presented token was; 0: long ago
 		row       *models.RefreshToken
-		grace     int64
+		strict    bool
 		want      outcome
 	}{
-		{"no row", 5, nil, grace, unknown},
-		{"another's row", 5, &models.RefreshToken{Subject: "Alice", Generation: 5}, grace, unknown},
-		{"live", 5, row(5, now), grace, rotate},
-		{"live, long unused", 5, row(5, now-900), grace, rotate},
-		{"ahead by one", 6, row(5, now), grace, rotate},
-		{"ahead by many", 99, row(5, now), grace, rotate},
-		{"live, revoked", 5, ended, grace, revoked},
-		{"ahead, revoked", 6, ended, grace, revoked},
-		{"spent, revoked", 4, ended, grace, revoked},
-		{"spent at once", 4, row(5, now), grace, replay},
-		{"spent at the end of grace", 4, row(5, now-grace), grace, replay},
-		{"spent after grace", 4, row(5, now-grace-1), grace, reuse},
-		{"spent, by a clock that is behind", 4, row(5, now+5), grace, replay},
-		{"spent, grace off", 4, row(5, now), -1, reuse},
-		{"spent, grace off, by a clock that is behind", 4, row(5, now+5), -1, reuse},
-		{"spent twice", 3, row(5, now), grace, reuse},
-		{"the first of many", 1, row(5, now), grace, reuse},
-		{"spent, successor idled out", 4, idle, grace, expired},
+		{name: "no row", presented: 5, want: unknown},
+		{name: "another's row", presented: 5, row: &models.RefreshToken{Subject: "Alice", Generation: 5}, want: unknown},
+
+		{name: "live, long unused", presented: 5, row: row(5, 1), want: rotate},
+		{name: "live, at once", presented: 5, minted: now, row: row(5, now), want: repeat},
+		{name: "live, a second before twice grace", presented: 5, minted: now - 2*grace + 1, row: row(5, now-2*grace+1), want: repeat},
+		{name: "live, after twice grace", presented: 5, minted: now - 2*grace, row: row(5, now-2*grace), want: rotate},
+		{name: "live, by a clock that is half a grace period ahead", presented: 5, minted: now + grace/2, row: row(5, now+grace/2), want: repeat},
+		{name: "live, by a clock that is further ahead", presented: 5, minted: now + grace/2 + 1, row: row(5, now+grace/2+1), want: rotate},
+		{name: "live, at once, grace off", presented: 5, minted: now, row: row(5, now), strict: true, want: rotate},
+		{name: "the first, at once", presented: 1, minted: now, row: row(1, now), want: rotate},
+		{name: "the second, at once", presented: 2, minted: now, row: row(2, now), want: repeat},
+		{name: "live, idled out", presented: 5, minted: now, row: idle, want: expired},
+
+		{name: "ahead by one", presented: 6, row: row(5, now), want: rotate},
+		{name: "ahead by many", presented: 99, row: row(5, now), want: rotate},
+		{name: "ahead by one, at once", presented: 6, minted: now, row: row(5, now), want: rotate},
+
+		{name: "live, revoked", presented: 5, row: ended, want: revoked},
+		{name: "live, at once, revoked", presented: 5, minted: now, row: ended, want: revoked},
+		{name: "ahead, revoked", presented: 6, row: ended, want: revoked},
+		{name: "spent, revoked", presented: 4, row: ended, want: revoked},
+
+		{name: "spent at once", presented: 4, row: row(5, now), want: repeat},
+		{name: "spent at the end of grace", presented: 4, row: row(5, now-grace), want: repeat},
+		{name: "spent after grace", presented: 4, row: row(5, now-grace-1), want: reuse},
+		{name: "spent, by a clock that is half a grace period ahead", presented: 4, row: row(5, now+grace/2), want: repeat},
+		{name: "spent, by a clock that is further ahead", presented: 4, row: row(5, now+grace/2+1), want: reuse},
+		{name: "spent, grace off", presented: 4, row: row(5, now), strict: true, want: reuse},
+		{name: "spent, grace off, by a clock that is ahead", presented: 4, row: row(5, now+5), strict: true, want: reuse},
+		{name: "spent twice", presented: 3, row: row(5, now), want: reuse},
+		{name: "the first of many", presented: 1, row: row(5, now), want: reuse},
+		{name: "spent, live one idled out", presented: 4, row: idle, want: expired},
 	} {
-		presented := refreshClaims{registered{Subject: "alice"}, test.presented}
-		if got := decide(presented, test.row, now, test.grace); got != test.want {
+		presented := refreshClaims{registered: registered{Subject: "alice", IssuedAt: test.minted}, Generation: test.presented}
+		g := int64(grace)
+		if test.strict {
+			g = -1
+		}
+		if got := decide(presented, test.row, now, g); got != test.want {
 			t.Errorf("%s: %d, want %d", test.name, got, test.want)
 		}
 	}

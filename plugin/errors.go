@@ -27,6 +27,8 @@ var (
 	// ErrInvalidClaims: the host's Claims callback returned a reserved claim, one that JSON can't express, or so many
 	// that the token would be over 8 KiB.
 	ErrInvalidClaims = errors.New("invalid claims")
+	// ErrClock: this host's clock is more than an hour off the database's, so nothing was purged. Set the clock right.
+	ErrClock = errors.New("this host's clock is wrong")
 )
 
 // isOurs tells whether err is one of the errors above.

@@ -3,16 +3,30 @@ package plugin
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"time"
 )
 
-// purgeBatch is how many rows one DELETE of Purge takes.
-const purgeBatch = 500
+const (
+	// purgeBatch is how many rows one DELETE of Purge takes.
+	purgeBatch = 500
 
-// Purge deletes the rows of sessions past their absolute end, and returns how many it deleted, also with an error. It goes
-// in small batches and rests after each for as long as that took, so that it never has more than half of one connection.
-// Stopped by ctx, it can be run again, and any number of hosts can run it at once.
+	// A login purges one batch of loginPurgeBatch rows, once in loginPurgeOdds. Each login adds one row, so a table
+	// stays bounded without a Janitor.
+	loginPurgeOdds  = 64
+	loginPurgeBatch = 256
+)
+
+// Purge deletes the rows of sessions past their absolute end. It returns how many it deleted, also with an error. It goes
+// in small batches and rests after each for as long as that took, so it never uses more than half of one connection.
+// Stopped by ctx, it can be run again. Any number of hosts can run it at once.
+//
+// It refuses with [ErrClock] where this host's clock is more than an hour off the database's.
 func (s *Service) Purge(ctx context.Context) (int64, error) {
+	if err := s.checkClock(ctx); err != nil {
+		return 0, err
+	}
 	cutoff := s.cutoff(s.now())
 	var total int64
 	for {
@@ -28,12 +42,27 @@ func (s *Service) Purge(ctx context.Context) (int64, error) {
 	}
 }
 
+// purgeSometimes deletes a batch of old rows after one login in loginPurgeOdds. A failure is logged: the login stands. It
+// leaves a transaction of the host's alone, because a failure could end it.
+func (s *Service) purgeSometimes(ctx context.Context) {
+	if s.store.InTransaction() || rand.IntN(loginPurgeOdds) != 0 { //nolint:gosec // need not be secret
+		return
+	}
+	err := s.checkClock(ctx)
+	if err == nil {
+		_, err = s.store.PurgeBatch(ctx, s.cutoff(s.now()), loginPurgeBatch)
+	}
+	if err != nil {
+		s.config.Logger.WarnContext(ctx, "refreshtokens: purge after a login failed", "error", err)
+	}
+}
+
 // Janitor runs Purge at once and then at every interval, until ctx is done. A failed purge is logged, and the next one
 // makes up for it. It is for a goroutine of the host's:
 //
 //	go auth.Janitor(ctx, time.Hour)
 //
-// The error is for an interval that is not positive; ctx's end is none.
+// The error is for an interval that is not positive. The end of ctx is no error.
 func (s *Service) Janitor(ctx context.Context, interval time.Duration) error {
 	if interval <= 0 {
 		return errors.New("refreshtokens: the Janitor's interval must be positive")
@@ -49,7 +78,7 @@ func (s *Service) Janitor(ctx context.Context, interval time.Duration) error {
 	}
 }
 
-// sleep waits for d, and tells whether ctx let it.
+// sleep waits for d, and reports whether ctx let it.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -59,4 +88,26 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	case <-timer.C:
 		return ctx.Err() == nil
 	}
+}
+
+const (
+	clockWarning = 5 * time.Second
+	clockLimit   = time.Hour
+)
+
+// checkClock compares this host's clock with the database's: a host can't know by itself that its clock is wrong. It warns
+// beyond clockWarning and returns [ErrClock] beyond clockLimit.
+func (s *Service) checkClock(ctx context.Context) error {
+	theirs, known, err := s.store.Now(ctx)
+	if err != nil || !known {
+		return err
+	}
+	ahead := time.Duration(s.now()-theirs) * time.Second
+	if ahead.Abs() > clockWarning {
+		s.config.Logger.WarnContext(ctx, "refreshtokens: this host's clock differs from the database's", "ahead", ahead.String())
+	}
+	if ahead.Abs() > clockLimit {
+		return fmt.Errorf("%w: it is %v ahead of the database's", ErrClock, ahead)
+	}
+	return nil
 }

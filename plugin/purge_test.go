@@ -34,7 +34,7 @@ func bury(t *testing.T, db *gorm.DB, n int) {
 
 func TestPurgeCanBeStoppedAndResumed(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
-		host := testhost.New(t, db)
+		host := testhost.New(t, db, testhost.RealTime)
 		host.Login("alice")
 		bury(t, db, 1700)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -59,7 +59,7 @@ func TestPurgeCanBeStoppedAndResumed(t *testing.T) {
 func TestJanitors(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		var logs bytes.Buffer
-		host := testhost.New(t, db, func(c *refreshtokens.Config) { c.Logger = slog.New(slog.NewTextHandler(&logs, nil)) })
+		host := testhost.New(t, db, testhost.RealTime, func(c *refreshtokens.Config) { c.Logger = slog.New(slog.NewTextHandler(&logs, nil)) })
 		tokens := host.Login("alice")
 		bury(t, db, 3000)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -86,7 +86,7 @@ func TestJanitors(t *testing.T) {
 func TestJanitorLogsAndGoesOn(t *testing.T) {
 	db := testdb.Open(t, testdb.SQLite(t), &gorm.Config{})
 	var logs bytes.Buffer
-	host := testhost.New(t, db, func(c *refreshtokens.Config) { c.Logger = slog.New(slog.NewTextHandler(&logs, nil)) })
+	host := testhost.New(t, db, testhost.RealTime, func(c *refreshtokens.Config) { c.Logger = slog.New(slog.NewTextHandler(&logs, nil)) })
 	ctx, cancel := context.WithCancel(t.Context())
 	failures := 0
 	err := db.Callback().Query().Before("*").Register("test:down", func(db *gorm.DB) {

@@ -9,109 +9,183 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/models"
 )
 
-// maxAttempts bounds how often a refresh starts over because the row that it read was older than the one that its
-// UPDATE had met, which takes a restored backup or a lagging reader in between.
-const maxAttempts = 3
+const (
+	// maxAttempts bounds how often a refresh starts over because its UPDATE met another row than its SELECT. That takes
+	// a restored backup or a lagging reader in between.
+	maxAttempts = 3
 
-// Refresh spends a refresh token and returns its successor with a fresh access token. Presented again within the grace
-// period, before the successor is used, it returns the very same successor.
+	// rounding is what two whole-second timestamps can lose of the time between them.
+	rounding = 2 * time.Second
+
+	// strictRefreshTimeout bounds a refresh where there is no grace period.
+	strictRefreshTimeout = 15 * time.Second
+)
+
+// refreshTimeout returns how long a whole refresh may take: half the grace period, less rounding. A request with a spent
+// token that arrives at the end of the grace period, at a host whose clock is half a grace period behind, is then decided
+// before the live token may rotate.
+func (c Config) refreshTimeout() time.Duration {
+	if c.GracePeriod < 0 {
+		return strictRefreshTimeout
+	}
+	return max(c.GracePeriod/2-rounding, c.GracePeriod/4)
+}
+
+// Refresh spends a refresh token, and returns its successor with a fresh access token. The same token again, within the
+// grace period, returns the same successor. A token that is younger than twice the grace period returns itself, with a
+// fresh access token, unless it is the first one after a login.
+//
+// The end of ctx does not stop a refresh: a client that hangs up in the middle must find its token spent and repeatable,
+// or unspent. A refresh gives up after half the grace period.
 //
 // Errors: [ErrInvalidToken], [ErrExpired], [ErrRevoked]; [ErrReused] and [ErrSubjectRefused], with which the session is
-// revoked; [ErrInvalidClaims], what the Claims callback returned, or the database's, with which the token stays good.
+// revoked; [ErrInvalidClaims], what the Claims callback returned, or the database's, after which the token is still valid.
 func (s *Service) Refresh(ctx context.Context, token string, client Client) (Tokens, error) {
-	arrived := s.now()
-	presented, err := s.verifyRefresh(token, arrived)
-	if err != nil {
+	r := refresh{Service: s, arrived: s.now(), client: client}
+	var err error
+	if r.presented, err = s.verifyRefresh(token, r.arrived); err != nil {
 		return Tokens{}, err
 	}
-	custom, err := s.customClaims(ctx, presented.Subject)
-	if errors.Is(err, ErrSubjectRefused) {
-		ctx, cancel := outlive(ctx)
-		defer cancel()
-		if _, err := s.store.Revoke(ctx, models.Text(presented.SessionID), models.Text(presented.Subject), arrived, models.ReasonRefused); err != nil {
-			return Tokens{}, err
-		}
+	if s.ended.has(r.presented.SessionID) {
+		return Tokens{}, fmt.Errorf("%w: it was refused before", ErrRevoked)
 	}
-	if err != nil {
-		return Tokens{}, err
-	}
-	// Whoever presents a spent token is judged by when they came, and the grace period runs from when its successor was
-	// minted: a slow callback makes a thief of nobody.
-	now := s.now()
-	if s.gracePeriod > 0 {
-		// Nor does a stalled database: a rotation that it holds up until little of the grace period would be left fails,
-		// with the token unspent.
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, s.config.GracePeriod/2)
-		defer cancel()
-	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.refreshTimeout())
+	defer cancel()
+	return r.run(ctx)
+}
 
-	// Minted before the UPDATE: whatever fails, fails before the token is spent.
-	next := s.successor(presented, now, client)
-	tokens, err := s.mint(next, now, custom)
-	if err != nil {
-		return Tokens{}, err
+// refresh is one refresh under way.
+type refresh struct {
+	*Service
+	presented refreshClaims
+	arrived   int64 // whoever presents a token is judged by when they came
+	client    Client
+
+	custom map[string]any // the Claims callback's answer, once it was asked
+	asked  bool
+}
+
+func (r *refresh) run(ctx context.Context) (Tokens, error) {
+	if repeats(r.presented, r.arrived, r.gracePeriod) {
+		// Most likely the live token, which is then answered again and costs no write.
+		if tokens, settled, err := r.look(ctx); settled || err != nil {
+			return tokens, err
+		}
 	}
 	for range maxAttempts {
-		rotated, err := s.store.Rotate(ctx, next)
-		if err != nil {
-			return Tokens{}, err
+		if tokens, rotated, err := r.rotate(ctx); rotated || err != nil {
+			return tokens, err
 		}
-		if rotated {
-			return tokens, nil
-		}
-		row, err := s.store.Find(ctx, next.ID)
-		if err != nil {
-			return Tokens{}, err
-		}
-		switch decide(presented, row, arrived, s.gracePeriod) {
-		case rotate:
-			continue
-		case replay:
-			return s.mint(row, now, custom)
-		case reuse:
-			ended, err := s.endReused(ctx, presented, row, now, client)
-			if err != nil {
-				return Tokens{}, err
-			}
-			if !ended {
-				continue
-			}
-			return Tokens{}, ErrReused
-		case expired:
-			return Tokens{}, ErrExpired
-		case revoked:
-			return Tokens{}, fmt.Errorf("%w: for %s", ErrRevoked, row.RevokedFor)
-		case unknown:
-			return Tokens{}, fmt.Errorf("%w: no such session", ErrInvalidToken)
+		if tokens, settled, err := r.look(ctx); settled || err != nil {
+			return tokens, err
 		}
 	}
 	return Tokens{}, errors.New("the session's row can be read, and not updated, as it was before: " +
 		"is the database being restored, read from a lagging replica, or in a transaction that has read before?")
 }
 
-// endReused revokes the session, unless someone else just has, and tells of it.
-func (s *Service) endReused(ctx context.Context, presented refreshClaims, row *models.RefreshToken, now int64, presenter Client) (bool, error) {
-	ctx, cancel := outlive(ctx)
+// rotate tries to move the session on to the next generation.
+func (r *refresh) rotate(ctx context.Context) (tokens Tokens, rotated bool, err error) {
+	next := r.successor(r.presented, r.arrived, r.client)
+	if err := r.ask(ctx, next); err != nil {
+		return Tokens{}, false, err
+	}
+	// The grace period runs from here: the callback may have taken its time.
+	now := r.now()
+	next.IssuedAt, next.ExpiresAt = now, r.expiry(r.presented.AuthTime, now)
+	// Minted before the UPDATE: whatever fails, fails before the token is spent.
+	if tokens, err = r.mint(next, now, r.custom); err != nil {
+		return Tokens{}, false, err
+	}
+	// Without a grace period a second try would take the first one for a theft.
+	rotated, err = r.store.Rotate(ctx, next, r.gracePeriod > 0)
+	return tokens, rotated, err
+}
+
+// look reads the row and decides. It reports whether that settled the refresh; if not, the token is to be rotated.
+func (r *refresh) look(ctx context.Context) (tokens Tokens, settled bool, err error) {
+	row, err := r.store.Find(ctx, models.Text(r.presented.SessionID))
+	if err != nil {
+		return Tokens{}, false, err
+	}
+	switch decide(r.presented, row, r.arrived, r.gracePeriod) {
+	case rotate:
+		return Tokens{}, false, nil
+	case repeat:
+		if err := r.ask(ctx, row); err != nil {
+			return Tokens{}, false, err
+		}
+		r.noteRepeat(ctx, row)
+		tokens, err = r.mint(row, r.now(), r.custom)
+		return tokens, true, err
+	case reuse:
+		ended, err := r.endReused(ctx, row)
+		if err != nil || !ended {
+			return Tokens{}, false, err
+		}
+		return Tokens{}, true, ErrReused
+	case expired:
+		return Tokens{}, true, ErrExpired
+	case revoked:
+		r.ended.add(r.presented.SessionID)
+		return Tokens{}, true, fmt.Errorf("%w: for %s", ErrRevoked, row.RevokedFor)
+	default:
+		return Tokens{}, true, fmt.Errorf("%w: no such session", ErrInvalidToken)
+	}
+}
+
+// ask asks the Claims callback about the session of row, once in a refresh. A refusal ends the session.
+func (r *refresh) ask(ctx context.Context, row *models.RefreshToken) error {
+	if r.asked {
+		return nil
+	}
+	var err error
+	r.custom, err = r.customClaims(ctx, row)
+	r.asked = err == nil
+	if errors.Is(err, ErrSubjectRefused) {
+		ctx, cancel := detach(ctx)
+		defer cancel()
+		if _, err := r.store.Revoke(ctx, row.ID, row.Subject, r.arrived, models.ReasonRefused); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// endReused revokes the session and tells the host. It reports false if someone else has just revoked it.
+func (r *refresh) endReused(ctx context.Context, row *models.RefreshToken) (bool, error) {
+	ctx, cancel := detach(ctx)
 	defer cancel()
-	ended, err := s.store.RevokeReused(ctx, row.ID, row.Subject, presented.Generation, now)
+	ended, err := r.store.RevokeReused(ctx, row.ID, row.Subject, r.presented.Generation, r.now())
 	if err != nil || !ended {
 		return false, err
 	}
-	s.config.Logger.WarnContext(ctx, "refreshtokens: a spent refresh token came back; its session is revoked",
-		"session", presented.SessionID, "subject", presented.Subject,
-		"presented_generation", presented.Generation, "generation", row.Generation, "ip", presenter.IP)
-	if s.config.OnReuse != nil {
-		s.config.OnReuse(ctx, s.session(row), presenter)
+	r.config.Logger.WarnContext(ctx, "refreshtokens: a spent refresh token came back; its session is revoked",
+		"session", r.presented.SessionID, "subject", r.presented.Subject,
+		"presented_generation", r.presented.Generation, "generation", row.Generation, "ip", r.client.IP)
+	if r.config.OnReuse != nil {
+		r.config.OnReuse(ctx, r.session(row), r.client)
 	}
 	return true, nil
 }
 
-// revokeTimeout bounds a revocation that its request no longer does.
+// noteRepeat logs that a token was answered again to another device than the one that rotated to it. It may be a phone
+// that changed its network, or a thief within the grace period.
+func (r *refresh) noteRepeat(ctx context.Context, row *models.RefreshToken) {
+	userAgent, ip := r.client.columns()
+	if userAgent == row.UserAgent && ip == row.IP {
+		return
+	}
+	r.config.Logger.InfoContext(ctx, "refreshtokens: a refresh token was answered again to another user agent or address",
+		"session", r.presented.SessionID, "subject", r.presented.Subject, "spent", r.presented.Generation < row.Generation,
+		"user_agent", string(userAgent), "ip", string(ip), "previous_user_agent", string(row.UserAgent), "previous_ip", string(row.IP))
+}
+
+// revokeTimeout bounds a revocation.
 const revokeTimeout = 10 * time.Second
 
-// outlive returns a context that the request's end doesn't end: a thief who hangs up must not keep the session alive, nor
-// its owner from being told.
-func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
+// detach returns a context that the end of the request doesn't end. A revocation goes on when the client hangs up: a thief
+// must not keep the session alive, and who logs out must not stay logged in.
+func detach(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 }

@@ -22,7 +22,7 @@ import (
 type Service struct {
 	config     Config
 	store      *models.Store
-	sweeper    *sweeper
+	ended      *endedSessions
 	accessKey  key
 	refreshKey key
 	validator  *jwt.Validator
@@ -38,7 +38,10 @@ func New(config Config) (*Service, error) {
 	if err := config.validate(); err != nil {
 		return nil, fmt.Errorf("refreshtokens: bad Config: %w", err)
 	}
-	if err := models.Check(config.DB); err != nil {
+	store := models.NewStore(config.DB, config.Table)
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	if err := store.Check(ctx); err != nil {
 		return nil, fmt.Errorf("refreshtokens: %w", err)
 	}
 	config.Secret = bytes.Clone(config.Secret)
@@ -57,8 +60,8 @@ func New(config Config) (*Service, error) {
 	}
 	s := &Service{
 		config:      config,
-		store:       models.NewStore(config.DB),
-		sweeper:     new(sweeper),
+		store:       store,
+		ended:       newEndedSessions(),
 		accessKey:   newKey(config.Secret),
 		refreshKey:  refreshKey,
 		validator:   jwt.NewValidator(options...),
@@ -70,18 +73,25 @@ func New(config Config) (*Service, error) {
 	if config.GracePeriod < 0 {
 		s.gracePeriod = -1
 	}
+	if err := s.checkClock(ctx); err != nil && !errors.Is(err, ErrClock) { // which was logged
+		return nil, fmt.Errorf("refreshtokens: %w", err)
+	}
 	return s, nil
 }
 
-// WithDB returns the Service on db, which may be a transaction of the host's: what it then writes stands or falls with
-// that transaction, and what fails for a deadlock is for the host to repeat.
+// startTimeout bounds what New asks of the database.
+const startTimeout = 10 * time.Second
+
+// WithDB returns the Service on db, which may be a transaction or a connection of the host's. What it writes then stands or
+// falls with that transaction, and a deadlock is for the host to repeat.
 //
-// The Claims callback is not told of db. It doesn't see what the transaction has not committed yet, and would wait for it
-// for ever on a pool of one connection: call Issue for a new user after the commit. Don't call Refresh in a transaction
-// that its error rolls back: [ErrReused] and [ErrSubjectRefused] come with a revocation that has to stay.
+// The Claims callback runs outside the transaction: on its own it doesn't see what is not committed yet, and on a pool of
+// one connection it would wait for ever. Its ctx is the one that Issue got, so it can carry the transaction. Don't call
+// Refresh in a transaction that its error rolls back: [ErrReused] and [ErrSubjectRefused] come with a revocation that has
+// to stay.
 func (s *Service) WithDB(db *gorm.DB) *Service {
 	with := *s
-	with.store, with.sweeper = models.NewStore(db), new(sweeper)
+	with.store, with.ended = s.store.WithDB(db), nil // what a transaction finds may be rolled back
 	return &with
 }
 
@@ -97,23 +107,24 @@ func (s *Service) Issue(ctx context.Context, subject string, client Client) (Tok
 	if !validSubject(subject) {
 		return Tokens{}, ErrInvalidSubject
 	}
-	custom, err := s.customClaims(ctx, subject)
-	if err != nil {
-		return Tokens{}, err
-	}
 	id, err := uuid.NewV7()
 	if err != nil {
 		return Tokens{}, fmt.Errorf("make session id: %w", err)
 	}
 	now := s.now()
 	row := s.successor(refreshClaims{registered: registered{Subject: subject, SessionID: id.String(), AuthTime: now}}, now, client)
+	custom, err := s.customClaims(ctx, row)
+	if err != nil {
+		return Tokens{}, err
+	}
 	tokens, err := s.mint(row, now, custom)
 	if err != nil {
 		return Tokens{}, err
 	}
-	if err := s.start(ctx, row, now); err != nil {
+	if err := s.store.Create(ctx, row); err != nil {
 		return Tokens{}, err
 	}
+	s.purgeSometimes(ctx)
 	return tokens, nil
 }
 
@@ -127,8 +138,17 @@ func (s *Service) VerifyAccess(token string) (AccessClaims, error) {
 	return parseAccessClaims(payload, s.validator)
 }
 
-// verifyRefresh returns the claims of a refresh token that is good for now, as far as the token itself can tell.
+// verifyRefresh returns the claims of a refresh token that is valid now, as far as the token itself can tell.
 func (s *Service) verifyRefresh(token string, now int64) (refreshClaims, error) {
+	claims, err := s.readRefresh(token, now)
+	if err == nil && claims.ExpiresAt <= now {
+		return refreshClaims{}, ErrExpired
+	}
+	return claims, err
+}
+
+// readRefresh is verifyRefresh for a token that may have expired, of a session that has not reached its absolute end.
+func (s *Service) readRefresh(token string, now int64) (refreshClaims, error) {
 	payload, err := s.refreshKey.verify(token)
 	if err != nil {
 		return refreshClaims{}, err
@@ -137,10 +157,13 @@ func (s *Service) verifyRefresh(token string, now int64) (refreshClaims, error) 
 	if err != nil {
 		return refreshClaims{}, err
 	}
+	if claims.Issuer != s.config.Issuer || claims.Audience != s.config.Audience {
+		return refreshClaims{}, fmt.Errorf("%w: of another issuer or audience", ErrInvalidToken)
+	}
 	if claims.AuthTime > now+maxClockSkew {
 		return refreshClaims{}, fmt.Errorf("%w: authenticated in the future", ErrInvalidToken)
 	}
-	if claims.ExpiresAt <= now || claims.AuthTime <= s.cutoff(now) {
+	if claims.AuthTime <= s.cutoff(now) {
 		return refreshClaims{}, ErrExpired
 	}
 	return claims, nil
@@ -150,8 +173,8 @@ func (s *Service) verifyRefresh(token string, now int64) (refreshClaims, error) 
 // just started is refused by the other.
 const maxClockSkew = 60
 
-// now returns the time in Unix seconds. Every operation takes it once, but for Refresh, which may wait for the host in
-// between.
+// now returns the time in Unix seconds. Every operation takes it once, except Refresh, which may wait for the Claims
+// callback in between.
 func (s *Service) now() int64 {
 	return s.config.Clock().Unix()
 }
@@ -169,19 +192,24 @@ func (s *Service) successor(presented refreshClaims, now int64, client Client) *
 		Subject:    models.Text(presented.Subject),
 		Generation: presented.Generation + 1,
 		IssuedAt:   now,
-		ExpiresAt:  min(now+s.refreshTTL, presented.AuthTime+s.sessionTTL),
+		ExpiresAt:  s.expiry(presented.AuthTime, now),
 		CreatedAt:  presented.AuthTime,
 		UserAgent:  userAgent,
 		IP:         ip,
 	}
 }
 
-// customClaims asks the host.
-func (s *Service) customClaims(ctx context.Context, subject string) (map[string]any, error) {
+// expiry returns when a refresh token minted now ends.
+func (s *Service) expiry(authTime, now int64) int64 {
+	return min(now+s.refreshTTL, authTime+s.sessionTTL)
+}
+
+// customClaims asks the host about the session of row.
+func (s *Service) customClaims(ctx context.Context, row *models.RefreshToken) (map[string]any, error) {
 	if s.config.Claims == nil {
 		return nil, nil
 	}
-	custom, err := s.config.Claims(ctx, subject)
+	custom, err := s.config.Claims(ctx, s.session(row))
 	if err == nil || errors.Is(err, ErrSubjectRefused) {
 		return custom, err
 	}
@@ -201,7 +229,8 @@ func (s *Service) mint(row *models.RefreshToken, now int64, custom map[string]an
 		AuthTime:  row.CreatedAt,
 		Type:      typeRefresh,
 	}
-	refreshPayload, err := json.Marshal(refreshClaims{common, row.Generation})
+	scope := scope{s.config.Issuer, s.config.Audience}
+	refreshPayload, err := json.Marshal(refreshClaims{common, row.Generation, scope})
 	if err != nil {
 		return Tokens{}, fmt.Errorf("encode refresh token: %w", err)
 	}
@@ -210,7 +239,7 @@ func (s *Service) mint(row *models.RefreshToken, now int64, custom map[string]an
 	common.Type = typeAccess
 	common.IssuedAt = now
 	common.ExpiresAt = min(now+s.accessTTL, row.CreatedAt+s.sessionTTL)
-	accessPayload, err := mergeClaims(accessClaims{common, s.config.Issuer, s.config.Audience}, custom)
+	accessPayload, err := mergeClaims(accessClaims{common, scope}, custom)
 	if err != nil {
 		return Tokens{}, err
 	}

@@ -35,6 +35,8 @@ func (s *Service) Session(ctx context.Context, subject, id string) (Session, err
 	if !validSessionID(id) {
 		return Session{}, ErrNotFound
 	}
+	ctx, cancel := detach(ctx)
+	defer cancel()
 	row, err := s.store.Find(ctx, models.Text(id))
 	if err != nil {
 		return Session{}, err
@@ -47,14 +49,19 @@ func (s *Service) Session(ctx context.Context, subject, id string) (Session, err
 	return s.session(row), nil
 }
 
-// Sessions lists the subject's live sessions, newest use first; none is an empty list. Errors: [ErrInvalidSubject], or
-// the database's.
+// maxSessionsListed keeps one answer small.
+const maxSessionsListed = 200
+
+// Sessions lists the subject's live sessions, newest use first, and at most 200 of them. None is an empty list. Errors:
+// [ErrInvalidSubject], or the database's.
 func (s *Service) Sessions(ctx context.Context, subject string) ([]Session, error) {
 	if !validSubject(subject) {
 		return nil, ErrInvalidSubject
 	}
+	ctx, cancel := detach(ctx)
+	defer cancel()
 	now := s.now()
-	rows, err := s.store.ListLive(ctx, models.Text(subject), now, s.cutoff(now))
+	rows, err := s.store.ListLive(ctx, models.Text(subject), now, s.cutoff(now), maxSessionsListed)
 	if err != nil {
 		return nil, err
 	}
@@ -65,15 +72,22 @@ func (s *Service) Sessions(ctx context.Context, subject string) ([]Session, erro
 	return sessions, nil
 }
 
-// Revoke ends the session of a refresh token, spent or not. It returns [ErrNotFound], with the cause, where the token
-// is not of a live session. Once it has returned nil, no token of that session can be refreshed.
+// Revoke ends the session of a refresh token. The token may be spent. It may also have expired, if it was spent before: then
+// its session may have moved on and still be live. An unspent token that has expired is of a session that idled out. Errors: [ErrNotFound], with the cause, where the
+// token is not of a live session; or the database's. Once it has returned nil, no token of that session can be refreshed.
 func (s *Service) Revoke(ctx context.Context, token string) error {
 	now := s.now()
-	claims, err := s.verifyRefresh(token, now)
+	claims, err := s.readRefresh(token, now)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotFound, err)
 	}
-	return s.revoke(ctx, claims.Subject, claims.SessionID, now, models.ReasonLogout)
+	ctx, cancel := detach(ctx)
+	defer cancel()
+	id, subject := models.Text(claims.SessionID), models.Text(claims.Subject)
+	if claims.ExpiresAt <= now {
+		return found(s.store.RevokeSpent(ctx, id, subject, claims.Generation, now, s.cutoff(now), models.ReasonLogout))
+	}
+	return found(s.store.Revoke(ctx, id, subject, now, models.ReasonLogout))
 }
 
 // RevokeSession ends the subject's session of that id, or returns [ErrNotFound].
@@ -81,18 +95,17 @@ func (s *Service) RevokeSession(ctx context.Context, subject, id string) error {
 	if !validSessionID(id) {
 		return ErrNotFound
 	}
-	return s.revoke(ctx, subject, id, s.now(), models.ReasonRevoked)
+	ctx, cancel := detach(ctx)
+	defer cancel()
+	return found(s.store.Revoke(ctx, models.Text(id), models.Text(subject), s.now(), models.ReasonRevoked))
 }
 
-func (s *Service) revoke(ctx context.Context, subject, id string, now int64, why models.Reason) error {
-	ended, err := s.store.Revoke(ctx, models.Text(id), models.Text(subject), now, why)
-	if err != nil {
-		return err
-	}
-	if !ended {
+// found makes an error of a session that was not there.
+func found(ended bool, err error) error {
+	if err == nil && !ended {
 		return ErrNotFound
 	}
-	return nil
+	return err
 }
 
 // RevokeAll ends all of the subject's sessions, but those whose ids are in except. It is no error if there are none.
@@ -109,5 +122,7 @@ func (s *Service) RevokeAll(ctx context.Context, subject string, except ...strin
 		}
 		keep = append(keep, models.Text(id))
 	}
+	ctx, cancel := detach(ctx)
+	defer cancel()
 	return s.store.RevokeAll(ctx, models.Text(subject), keep, s.now(), models.ReasonRevoked)
 }

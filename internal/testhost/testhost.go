@@ -33,6 +33,15 @@ const Secret = "an example of a secret with more than 32 bytes"
 // Header is the JOSE header of every token, encoded.
 const Header = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
 
+// Grace is the default grace period. A token repeats for twice as long before it can rotate again.
+const Grace = 30 * time.Second
+
+// Strict is for New: it turns the grace period off, so that every refresh rotates.
+func Strict(config *refreshtokens.Config) { config.GracePeriod = -1 }
+
+// RealTime is for New: Purge wants a clock that agrees with the database's.
+func RealTime(config *refreshtokens.Config) { config.Clock = time.Now }
+
 // Host is the app. Its routes are those of the plugin under /v1, and GET /v1/me, which answers the subject.
 type Host struct {
 	*refreshtokens.Plugin
@@ -217,4 +226,11 @@ func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
+}
+
+// Set moves the clock to an instant.
+func (c *Clock) Set(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = now
 }
