@@ -237,7 +237,7 @@ func TestLinearizable(t *testing.T) {
 				if !all {
 					t.Error("a history is not linearizable")
 				}
-				if rotations < 20 || grace > 0 && repeats < 3 {
+				if rotations < 8 || grace > 0 && repeats < 3 {
 					t.Errorf("%d rotations and %d repeats prove little", rotations, repeats)
 				}
 			})

@@ -2,7 +2,6 @@
 package reply
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -47,10 +46,6 @@ func Error(c *gin.Context, logger *slog.Logger, err error) {
 	case errors.Is(err, plugin.ErrInvalidToken), errors.Is(err, plugin.ErrExpired), errors.Is(err, plugin.ErrReused),
 		errors.Is(err, plugin.ErrRevoked), errors.Is(err, plugin.ErrSubjectRefused):
 		unauthorized(c, logger, err, `Bearer error="invalid_token"`)
-	case errors.Is(err, context.Canceled) && c.Request.Context().Err() != nil:
-		// The client is gone. Nobody reads the answer, and nothing of ours failed.
-		logger.DebugContext(c.Request.Context(), "refreshtokens: the client hung up", "error", err)
-		c.AbortWithStatusJSON(http.StatusInternalServerError, gin.H{"error": "Internal Server Error"})
 	default:
 		_ = c.Error(err)
 		logger.ErrorContext(c.Request.Context(), "refreshtokens: internal error", "error", err)
