@@ -144,8 +144,7 @@ func checkDB(db *gorm.DB) error {
 		return errors.New("DB is required: pass the host's *gorm.DB")
 	case db.Error != nil:
 		return fmt.Errorf("DB carries an error: %w", db.Error)
-	case db.Config == nil || db.Statement == nil || db.Dialector == nil || db.Statement.ConnPool == nil ||
-		db.Callback().Query().Get("gorm:query") == nil:
+	case db.Config == nil || db.Statement == nil || db.Dialector == nil || db.Statement.ConnPool == nil:
 		return errors.New("DB was never opened: check the error of gorm.Open")
 	}
 	return nil
