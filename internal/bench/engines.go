@@ -43,8 +43,9 @@ type floorStore interface {
 const (
 	connections = 16
 	updateSQL   = "UPDATE refresh_tokens SET generation = generation + 1, issued_at = %s, expires_at = %s WHERE id = %s"
-	insertSQL   = "INSERT INTO refresh_tokens (id, subject, generation, issued_at, expires_at, created_at, revoked_at, revoked_for, user_agent, ip)" +
-		" VALUES (%s, %s, 1, %s, %s, %s, 0, '', '', '')"
+	// insertInto names the columns that have no default.
+	insertInto = "INSERT INTO refresh_tokens (id, subject, generation, issued_at, expires_at, created_at, revoked_at, revoked_for, user_agent, ip) "
+	insertSQL  = insertInto + "VALUES (%s, %s, 1, %s, %s, %s, 0, '', '', '')"
 )
 
 // must is for what has to work for there to be a benchmark at all.

@@ -269,7 +269,7 @@ func growth(r *report, pg *engine, most, rounds int, d time.Duration) {
 	pg.db.Exec("TRUNCATE refresh_tokens")
 	for n := 10_000; n <= most; n *= 10 {
 		// The ids are UUIDs of version 7, which grow.
-		pg.db.Exec(`INSERT INTO refresh_tokens
+		pg.db.Exec(insertInto+`
 			SELECT (lpad(to_hex(?::bigint * 1000 + i), 12, '0') || '7' || substr(md5(random()::text), 1, 3) || '8' || substr(md5(random()::text), 1, 15))::uuid,
 				'user ' || i, 1, ?::bigint, ?::bigint, ?::bigint, 0, '', 'bench/1.0', '192.0.2.1'
 			FROM generate_series(?::bigint, ?::bigint) i`, now, now, now+604800, now, have+1, n)
@@ -338,9 +338,9 @@ func purging(r *report, engines []*engine, d time.Duration) {
 	r.table("database", "p99 without", "p99 beside the purge", "ratio", "rows purged meanwhile")
 	for _, e := range engines {
 		auth, addr := ours(e)
-		fill := `INSERT INTO refresh_tokens SELECT gen_random_uuid(), 'user ' || i, 1, 1, 2, 1 + i / 100, 0, '', 'bench/1.0', '192.0.2.1' FROM generate_series(1, ?::bigint) i`
+		fill := insertInto + `SELECT gen_random_uuid(), 'user ' || i, 1, 1, 2, 1 + i / 100, 0, '', 'bench/1.0', '192.0.2.1' FROM generate_series(1, ?::bigint) i`
 		if e.name == "MariaDB" {
-			fill = `INSERT INTO refresh_tokens SELECT uuid(), concat('user ', seq), 1, 1, 2, 1 + seq DIV 100, 0, '', 'bench/1.0', '192.0.2.1' FROM seq_1_to_1000000 LIMIT ?`
+			fill = insertInto + `SELECT uuid(), concat('user ', seq), 1, 1, 2, 1 + seq DIV 100, 0, '', 'bench/1.0', '192.0.2.1' FROM seq_1_to_1000000 LIMIT ?`
 		}
 		if err := e.db.Exec(fill, dead).Error; err != nil {
 			log.Fatal(err)
