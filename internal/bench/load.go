@@ -106,11 +106,22 @@ func between(answer []byte, before, after string) string {
 	return string(value)
 }
 
-// chain walks down a chain of refresh tokens, each from the answer before.
+// rotated returns the token in an answer, which must be another one than was presented: a repeat is not to be measured as
+// a rotation.
+func rotated(answer []byte, mark, presented string) string {
+	token := between(answer, mark, `"`)
+	if token == presented {
+		panic("a refresh repeated its token where it was to rotate it")
+	}
+	return token
+}
+
+// chain walks down a chain of refresh tokens, each from the answer before. Where mark is empty, it presents the first one
+// every time.
 func chain(path, field, token, mark string) request {
 	return func(answer []byte) (string, []byte) {
 		if answer != nil && mark != "" {
-			token = between(answer, mark, `"`)
+			token = rotated(answer, mark, token)
 		}
 		return path, []byte(`{"` + field + `":"` + token + `"}`)
 	}

@@ -116,7 +116,7 @@ func mintFloor(e *engine) func() string {
 }
 
 func refreshes(r *report, engines []*engine, rounds int, d time.Duration) {
-	r.section("A refresh over HTTP", fmt.Sprintf("%d keep-alive clients, each walking down its own chain of refresh tokens; medians of %d rounds of %v, taken in turns.", clients, rounds, d))
+	r.section("A refresh over HTTP", fmt.Sprintf("%d keep-alive clients, each walking down its own chain of refresh tokens; medians of %d rounds of %v, taken in turns. Every refresh rotates.", clients, rounds, d))
 	r.table("server", "refreshes/s", "p50", "p99", "of the floor's refreshes/s", "of the floor's p99")
 	var bars []bar
 	row := func(name string, m result, floor *result) {
@@ -128,7 +128,7 @@ func refreshes(r *report, engines []*engine, rounds int, d time.Duration) {
 		bars = append(bars, bar{name, m.perSecond})
 	}
 	for _, e := range engines {
-		auth, addr := ours(e)
+		auth, addr := ours(e, noGrace)
 		contenders := []*contender{
 			{name: "floor", addr: floor(e.floor), requests: repeat(mintFloor(e), "/refresh", "refreshToken", "")},
 			{name: "ours", addr: addr, requests: repeat(mintOurs(auth), "/auth/refresh-tokens", "refreshToken", `"refresh":{"token":"`)},
@@ -176,7 +176,7 @@ func logins(r *report, engines []*engine, rounds int, d time.Duration) {
 		return all
 	}
 	for _, e := range engines {
-		_, addr := ours(e)
+		_, addr := ours(e, defaultGrace)
 		contenders := []*contender{{name: "floor", addr: floor(e.floor), requests: login}, {name: "ours", addr: addr, requests: login}}
 		compete(contenders, rounds, d)
 		f, o := contenders[0].median(), contenders[1].median()
@@ -187,10 +187,11 @@ func logins(r *report, engines []*engine, rounds int, d time.Duration) {
 
 func bursts(r *report, engines []*engine) {
 	const size, rounds = 200, 20
-	r.section("One token, all at once", fmt.Sprintf("%d simultaneous refreshes of one token against %d of a token each, %d bursts. Every one is answered 200.", size, size, rounds))
+	r.section("One token, all at once", fmt.Sprintf("%d simultaneous refreshes of one token against %d of a token each, %d bursts, with the default grace period. Each token is "+
+		"the first one after a login, which rotates. Every refresh is answered 200: one of the %d rotates the one token, and the others get its successor.", size, size, rounds, size))
 	r.table("database", "one token, p99", "distinct tokens, p99", "ratio")
 	for _, e := range engines {
-		auth, addr := ours(e)
+		auth, addr := ours(e, defaultGrace)
 		mint := mintOurs(auth)
 		batch := func(token func() string) []request {
 			all := make([]request, size)
@@ -214,7 +215,7 @@ func bursts(r *report, engines []*engine) {
 // written measures PostgreSQL's WAL and growth, which don't depend on the machine.
 func written(r *report, pg *engine) {
 	const refreshes = 20_000
-	auth, _ := ours(pg)
+	auth, _ := ours(pg, noGrace)
 	wal := func(work func()) float64 {
 		pg.db.Exec("CHECKPOINT")
 		var before, after string
@@ -247,7 +248,7 @@ func written(r *report, pg *engine) {
 			tokens[i%sessions] = must(auth.Refresh(context.Background(), tokens[i%sessions], plugin.Client{})).Refresh.Token
 		}
 	})
-	r.section("Bytes written", fmt.Sprintf("PostgreSQL, %s refreshes of %d sessions.", thousands(refreshes), sessions))
+	r.section("Bytes written", fmt.Sprintf("PostgreSQL, %s refreshes of %d sessions. Every one rotates.", thousands(refreshes), sessions))
 	r.table("", "WAL for each refresh", "table and indexes grew, after VACUUM")
 	r.row("bare UPDATE", fmt.Sprintf("%.0f B", bare), "")
 	r.row("**refreshtokens**", fmt.Sprintf("%.0f B (%s)", whole, times(whole/bare)), fmt.Sprintf("%d B", size()-before))
@@ -255,9 +256,9 @@ func written(r *report, pg *engine) {
 
 // growth measures latency on tables of growing size. The sessions that are refreshed lie all over the table.
 func growth(r *report, pg *engine, most, rounds int, d time.Duration) {
-	_, addr := ours(pg)
+	_, addr := ours(pg, noGrace)
 	floorAddr := floor(pg.floor)
-	r.section("Latency over rows", fmt.Sprintf("PostgreSQL, %d clients, sessions drawn from the whole table, medians of %d rounds of %v. "+
+	r.section("Latency over rows", fmt.Sprintf("PostgreSQL, %d clients, sessions drawn from the whole table, medians of %d rounds of %v. Every refresh rotates. "+
 		"Each round comes right after a checkpoint, so PostgreSQL writes every page that it meets once in full. "+
 		"Two sessions of every page have been refreshed before: where nothing but `INSERT` has been, a page has no room to update in place.",
 		clients, rounds, d))
@@ -320,7 +321,7 @@ func drawn(queue chan string, path, mark string) []request {
 		requests[i] = func(answer []byte) (string, []byte) {
 			if answer != nil {
 				if mark != "" {
-					token = between(answer, mark, `"`)
+					token = rotated(answer, mark, token)
 				}
 				queue <- token
 			}
@@ -334,10 +335,10 @@ func drawn(queue chan string, path, mark string) []request {
 // purging measures refreshes beside a purge of many rows.
 func purging(r *report, engines []*engine, d time.Duration) {
 	const dead = 1_000_000
-	r.section("Refreshes beside a purge", fmt.Sprintf("%s dead rows are purged while 16 clients refresh.", thousands(dead)))
+	r.section("Refreshes beside a purge", fmt.Sprintf("%s dead rows are purged while %d clients refresh. Every refresh rotates.", thousands(dead), clients))
 	r.table("database", "p99 without", "p99 beside the purge", "ratio", "rows purged meanwhile")
 	for _, e := range engines {
-		auth, addr := ours(e)
+		auth, addr := ours(e, noGrace)
 		fill := insertInto + `SELECT gen_random_uuid(), 'user ' || i, 1, 1, 2, 1 + i / 100, 0, '', 'bench/1.0', '192.0.2.1' FROM generate_series(1, ?::bigint) i`
 		if e.name == "MariaDB" {
 			fill = insertInto + `SELECT uuid(), concat('user ', seq), 1, 1, 2, 1 + seq DIV 100, 0, '', 'bench/1.0', '192.0.2.1' FROM seq_1_to_1000000 LIMIT ?`

@@ -39,9 +39,17 @@ func newRouter() *gin.Engine {
 	return gin.New()
 }
 
-// ours is the module as a host has it, and a log-in handler.
-func ours(e *engine) (*refreshtokens.Plugin, string) {
-	auth := must(refreshtokens.New(refreshtokens.Config{DB: e.db, Secret: []byte(secret), Logger: slog.New(slog.DiscardHandler)}))
+// The grace periods of the Plugins under load.
+const (
+	defaultGrace time.Duration = 0
+	noGrace      time.Duration = -1 // every refresh rotates, however young its token is
+)
+
+// ours is the module as a host has it, and a login handler.
+func ours(e *engine, grace time.Duration) (*refreshtokens.Plugin, string) {
+	auth := must(refreshtokens.New(refreshtokens.Config{
+		DB: e.db, Secret: []byte(secret), GracePeriod: grace, Logger: slog.New(slog.DiscardHandler),
+	}))
 	router := newRouter()
 	auth.Register(router)
 	router.POST("/login", func(c *gin.Context) {
