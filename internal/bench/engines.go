@@ -33,16 +33,19 @@ type engine struct {
 	close    func()
 }
 
-// floorStore is the least that a refresh and a log-in can ask of a database.
+// floorStore is the least that a refresh and a login can ask of a database.
 type floorStore interface {
 	// bump updates the one row and returns its generation.
 	bump(ctx context.Context, id string, now, expires int64) (int64, error)
+	// read returns the generation of the one row.
+	read(ctx context.Context, id string) (int64, error)
 	insert(ctx context.Context, id, subject string, now, expires int64) error
 }
 
 const (
 	connections = 16
 	updateSQL   = "UPDATE refresh_tokens SET generation = generation + 1, issued_at = %s, expires_at = %s WHERE id = %s"
+	selectSQL   = "SELECT generation FROM refresh_tokens WHERE id = %s"
 	// insertInto names the columns that have no default.
 	insertInto = "INSERT INTO refresh_tokens (id, subject, generation, issued_at, expires_at, created_at, revoked_at, revoked_for, user_agent, ip) "
 	insertSQL  = insertInto + "VALUES (%s, %s, 1, %s, %s, %s, 0, '', '', '')"
@@ -135,17 +138,23 @@ func (f pgxFloor) bump(ctx context.Context, id string, now, expires int64) (gene
 	return generation, err
 }
 
+func (f pgxFloor) read(ctx context.Context, id string) (generation int64, err error) {
+	err = f.pool.QueryRow(ctx, fmt.Sprintf(selectSQL, "$1"), id).Scan(&generation)
+	return generation, err
+}
+
 func (f pgxFloor) insert(ctx context.Context, id, subject string, now, expires int64) error {
 	_, err := f.pool.Exec(ctx, fmt.Sprintf(insertSQL, "$1", "$2", "$3", "$4", "$5"), id, subject, now, expires, now)
 	return err
 }
 
 // sqlFloor is database/sql with prepared statements. MariaDB's UPDATE returns nothing, so the generation is not known.
-type sqlFloor struct{ update, create *sql.Stmt }
+type sqlFloor struct{ update, find, create *sql.Stmt }
 
 func newSQLFloor(pool *sql.DB, placeholders []any) sqlFloor {
 	return sqlFloor{
 		update: must(pool.Prepare(fmt.Sprintf(updateSQL, placeholders[:3]...))),
+		find:   must(pool.Prepare(fmt.Sprintf(selectSQL, placeholders[0]))),
 		create: must(pool.Prepare(fmt.Sprintf(insertSQL, placeholders...))),
 	}
 }
@@ -159,6 +168,11 @@ var (
 func (f sqlFloor) bump(ctx context.Context, id string, now, expires int64) (int64, error) {
 	_, err := f.update.ExecContext(ctx, now, expires, id)
 	return now, err
+}
+
+func (f sqlFloor) read(ctx context.Context, id string) (generation int64, err error) {
+	err = f.find.QueryRowContext(ctx, id).Scan(&generation)
+	return generation, err
 }
 
 func (f sqlFloor) insert(ctx context.Context, id, subject string, now, expires int64) error {

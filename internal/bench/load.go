@@ -19,6 +19,10 @@ type result struct {
 	p50, p99  time.Duration
 }
 
+// speed and tail are what the throughput and the p99 are of another result's.
+func (r result) speed(of result) string { return times(r.perSecond / of.perSecond) }
+func (r result) tail(of result) string  { return times(float64(r.p99) / float64(of.p99)) }
+
 // request is what a client sends next, given the answer to what it sent before (nil at first).
 type request func(answer []byte) (path string, body []byte)
 
@@ -114,6 +118,16 @@ func rotated(answer []byte, mark, presented string) string {
 		panic("a refresh repeated its token where it was to rotate it")
 	}
 	return token
+}
+
+// again presents one refresh token every time, which must be answered with itself.
+func again(path, field, token, mark string) request {
+	return func(answer []byte) (string, []byte) {
+		if answer != nil && between(answer, mark, `"`) != token {
+			panic("a refresh rotated its token where it was to repeat it")
+		}
+		return path, []byte(`{"` + field + `":"` + token + `"}`)
+	}
 }
 
 // chain walks down a chain of refresh tokens, each from the answer before. Where mark is empty, it presents the first one

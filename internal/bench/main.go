@@ -35,6 +35,9 @@ func main() {
 	out := flag.String("out", "../../docs", "the folder that the report goes to")
 	flag.Parse()
 	postgresDSN, mysqlDSN := os.Getenv("REFRESHTOKENS_POSTGRES_DSN"), os.Getenv("REFRESHTOKENS_MYSQL_DSN")
+	if *duration > time.Minute/2 {
+		log.Fatal("a round can't be longer than 30 s: after a minute, a token that is to repeat would rotate")
+	}
 	if postgresDSN == "" || mysqlDSN == "" {
 		log.Fatal("set REFRESHTOKENS_POSTGRES_DSN and REFRESHTOKENS_MYSQL_DSN")
 	}
@@ -91,76 +94,6 @@ func compete(contenders []*contender, rounds int, d time.Duration) {
 	}
 }
 
-func repeat(mint func() string, path, field, mark string) func() []request {
-	return func() []request {
-		all := make([]request, clients)
-		for i := range all {
-			all[i] = chain(path, field, mint(), mark)
-		}
-		return all
-	}
-}
-
-func mintOurs(auth *refreshtokens.Plugin) func() string {
-	return func() string { return must(auth.Issue(context.Background(), subject, plugin.Client{})).Refresh.Token }
-}
-
-func mintFloor(e *engine) func() string {
-	return func() string {
-		id := newID()
-		if err := e.floor.insert(context.Background(), id, subject, time.Now().Unix(), time.Now().Unix()+3600); err != nil {
-			log.Fatal(err)
-		}
-		return id
-	}
-}
-
-func refreshes(r *report, engines []*engine, rounds int, d time.Duration) {
-	r.section("A refresh over HTTP", fmt.Sprintf("%d keep-alive clients, each walking down its own chain of refresh tokens; medians of %d rounds of %v, taken in turns. Every refresh rotates.", clients, rounds, d))
-	r.table("server", "refreshes/s", "p50", "p99", "of the floor's refreshes/s", "of the floor's p99")
-	var bars []bar
-	row := func(name string, m result, floor *result) {
-		ratio, tail := "", ""
-		if floor != nil {
-			ratio, tail = times(m.perSecond/floor.perSecond), times(float64(m.p99)/float64(floor.p99))
-		}
-		r.row(name, thousands(m.perSecond), millis(m.p50), millis(m.p99), ratio, tail)
-		bars = append(bars, bar{name, m.perSecond})
-	}
-	for _, e := range engines {
-		auth, addr := ours(e, noGrace)
-		contenders := []*contender{
-			{name: "floor", addr: floor(e.floor), requests: repeat(mintFloor(e), "/refresh", "refreshToken", "")},
-			{name: "ours", addr: addr, requests: repeat(mintOurs(auth), "/auth/refresh-tokens", "refreshToken", `"refresh":{"token":"`)},
-		}
-		if e.sqlFloor != nil {
-			contenders = append(contenders, &contender{name: "floor", addr: floor(e.sqlFloor), requests: repeat(mintFloor(e), "/refresh", "refreshToken", "")})
-		}
-		compete(contenders, rounds, d)
-		f, o := contenders[0].median(), contenders[1].median()
-		row("floor, "+e.name, f, nil)
-		if e.sqlFloor != nil {
-			row("floor, "+e.name+" through `database/sql`", contenders[2].median(), &f)
-		}
-		row("**refreshtokens**, "+e.name, o, &f)
-	}
-	always, stopAlways := startRedis("always")
-	none, stopNone := startRedis("")
-	defer stopAlways()
-	defer stopNone()
-	var peers []*contender
-	for name, addr := range map[string]string{"gin-jwt, memory": "", "gin-jwt, Redis `appendfsync always`": always, "gin-jwt, Redis without persistence": none} {
-		mint, server := ginJWT(addr)
-		peers = append(peers, &contender{name: name, addr: server, requests: repeat(mint, "/refresh", "refresh_token", `"refresh_token":"`)})
-	}
-	slices.SortFunc(peers, func(a, b *contender) int { return strings.Compare(a.name, b.name) })
-	compete(peers, rounds, d)
-	for _, p := range peers {
-		row(p.name, p.median(), nil)
-	}
-	r.plotBars("throughput", "refreshes per second", bars)
-}
-
 func logins(r *report, engines []*engine, rounds int, d time.Duration) {
 	r.section("A log-in over HTTP", "`Issue`, which inserts a row and sweeps the subject's dead ones, against a bare `INSERT` and two signatures. Each client logs in users of its own, and log-ins that run at once share a sweep.")
 	r.table("server", "log-ins/s", "p50", "p99", "of the floor's log-ins/s")
@@ -180,8 +113,8 @@ func logins(r *report, engines []*engine, rounds int, d time.Duration) {
 		contenders := []*contender{{name: "floor", addr: floor(e.floor), requests: login}, {name: "ours", addr: addr, requests: login}}
 		compete(contenders, rounds, d)
 		f, o := contenders[0].median(), contenders[1].median()
-		r.row("floor, "+e.name, thousands(f.perSecond), millis(f.p50), millis(f.p99), "")
-		r.row("**refreshtokens**, "+e.name, thousands(o.perSecond), millis(o.p50), millis(o.p99), times(o.perSecond/f.perSecond))
+		r.result("floor, "+e.name, f, "")
+		r.result("**refreshtokens**, "+e.name, o, o.speed(f))
 	}
 }
 
@@ -196,7 +129,7 @@ func bursts(r *report, engines []*engine) {
 		batch := func(token func() string) []request {
 			all := make([]request, size)
 			for i := range all {
-				all[i] = chain("/auth/refresh-tokens", "refreshToken", token(), "")
+				all[i] = chain(refreshPath, "refreshToken", token(), "")
 			}
 			return all
 		}
@@ -208,7 +141,7 @@ func bursts(r *report, engines []*engine) {
 		burst(addr, 2, distinct)
 		d := burst(addr, rounds, distinct)
 		s := burst(addr, rounds, same)
-		r.row(e.name, millis(s.p99), millis(d.p99), times(float64(s.p99)/float64(d.p99)))
+		r.row(e.name, millis(s.p99), millis(d.p99), s.tail(d))
 	}
 }
 
@@ -297,7 +230,7 @@ func growth(r *report, pg *engine, most, rounds int, d time.Duration) {
 		}
 		contenders := []*contender{
 			{addr: floorAddr, requests: afterCheckpoint(func() []request { return drawn(bare, "/refresh", "") })},
-			{addr: addr, requests: afterCheckpoint(func() []request { return drawn(tokens, "/auth/refresh-tokens", `"refresh":{"token":"`) })},
+			{addr: addr, requests: afterCheckpoint(func() []request { return drawn(tokens, refreshPath, refreshMark) })},
 		}
 		compete(contenders, rounds, d)
 		f, m := contenders[0].median(), contenders[1].median()
@@ -347,7 +280,7 @@ func purging(r *report, engines []*engine, d time.Duration) {
 			log.Fatal(err)
 		}
 		e.db.Exec(map[string]string{"PostgreSQL": "VACUUM ANALYZE refresh_tokens", "MariaDB": "ANALYZE TABLE refresh_tokens"}[e.name])
-		requests := repeat(mintOurs(auth), "/auth/refresh-tokens", "refreshToken", `"refresh":{"token":"`)
+		requests := chains(mintOurs(auth), refreshPath, "refreshToken", refreshMark)
 		load(addr, d/3, requests())
 		without := load(addr, 2*d, requests())
 		ctx, cancel := context.WithCancel(context.Background())
@@ -358,7 +291,7 @@ func purging(r *report, engines []*engine, d time.Duration) {
 		}()
 		with := load(addr, 2*d, requests())
 		cancel()
-		r.row(e.name, millis(without.p99), millis(with.p99), times(float64(with.p99)/float64(without.p99)), thousands(float64(<-purged)))
+		r.row(e.name, millis(without.p99), millis(with.p99), with.tail(without), thousands(float64(<-purged)))
 	}
 }
 

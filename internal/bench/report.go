@@ -51,6 +51,11 @@ func (r *report) table(columns ...string) {
 
 func (r *report) row(cells ...string) { r.print("| %s |\n", strings.Join(cells, " | ")) }
 
+// result is a row with what a run of load saw, and further cells.
+func (r *report) result(name string, m result, cells ...string) {
+	r.row(append([]string{name, thousands(m.perSecond), millis(m.p50), millis(m.p99)}, cells...)...)
+}
+
 func (r *report) write() {
 	if err := os.MkdirAll(r.dir, 0o755); err != nil {
 		log.Fatal(err)

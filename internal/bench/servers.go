@@ -71,19 +71,8 @@ func ours(e *engine, grace time.Duration) (*refreshtokens.Plugin, string) {
 // floor is what can't be left out: read the body, one statement, two HS256 signatures, answer. It verifies nothing.
 func floor(store floorStore) string {
 	router := newRouter()
-	router.POST("/refresh", func(c *gin.Context) {
-		var body struct {
-			RefreshToken string `json:"refreshToken"`
-		}
-		if err := c.ShouldBindJSON(&body); err != nil {
-			c.AbortWithStatus(http.StatusBadRequest)
-			return
-		}
-		now := time.Now()
-		expires := now.Add(7 * 24 * time.Hour)
-		generation, err := store.bump(c.Request.Context(), body.RefreshToken, now.Unix(), expires.Unix())
-		floorAnswer(c, err, body.RefreshToken, now, expires, generation)
-	})
+	router.POST("/refresh", floorRefresh(store.bump))
+	router.POST("/repeat", floorRefresh(func(ctx context.Context, id string, _, _ int64) (int64, error) { return store.read(ctx, id) }))
 	router.POST("/login", func(c *gin.Context) {
 		var body struct{ Subject string }
 		if err := c.ShouldBindJSON(&body); err != nil {
@@ -95,6 +84,22 @@ func floor(store floorStore) string {
 		floorAnswer(c, store.insert(c.Request.Context(), id, body.Subject, now.Unix(), expires.Unix()), id, now, expires, 1)
 	})
 	return serve(router)
+}
+
+func floorRefresh(statement func(ctx context.Context, id string, now, expires int64) (int64, error)) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		var body struct {
+			RefreshToken string `json:"refreshToken"`
+		}
+		if err := c.ShouldBindJSON(&body); err != nil {
+			c.AbortWithStatus(http.StatusBadRequest)
+			return
+		}
+		now := time.Now()
+		expires := now.Add(7 * 24 * time.Hour)
+		generation, err := statement(c.Request.Context(), body.RefreshToken, now.Unix(), expires.Unix())
+		floorAnswer(c, err, body.RefreshToken, now, expires, generation)
+	}
 }
 
 func floorAnswer(c *gin.Context, err error, id string, now, expires time.Time, generation int64) {
