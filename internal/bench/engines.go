@@ -59,9 +59,10 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-func openGORM(dialector gorm.Dialector) *gorm.DB {
+// openGORM opens a database as a host does, with the pool that set sets.
+func openGORM(dialector gorm.Dialector, set func(*sql.DB)) *gorm.DB {
 	db := must(gorm.Open(dialector, &gorm.Config{Logger: logger.Discard}))
-	limit(must(db.DB()))
+	set(must(db.DB()))
 	if err := db.AutoMigrate(models.All()...); err != nil {
 		log.Fatal(err)
 	}
@@ -73,15 +74,27 @@ func limit(pool *sql.DB) {
 	pool.SetMaxIdleConns(connections)
 }
 
-func openSQLite() *engine {
+// listingDSN is how the README's first listing opens SQLite, after the file's name.
+const listingDSN = "?_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate"
+
+// openListingSQLite opens SQLite as the README's first listing does, with the pool that database/sql makes by itself.
+func openListingSQLite() *engine {
+	return openSQLite("SQLite as in the README", listingDSN, func(*sql.DB) {})
+}
+
+// openTunedSQLite opens SQLite with one connection. One writer at a time is all that SQLite has: more connections would
+// only wait in its busy handler.
+func openTunedSQLite() *engine {
+	return openSQLite("SQLite with one connection", listingDSN+"&_synchronous=NORMAL", func(pool *sql.DB) { pool.SetMaxOpenConns(1) })
+}
+
+func openSQLite(name, settings string, set func(*sql.DB)) *engine {
 	dir := must(os.MkdirTemp("", "refreshtokens-bench"))
-	dsn := "file:" + filepath.Join(dir, "bench.db") + "?_journal_mode=WAL&_busy_timeout=10000&_synchronous=NORMAL&_txlock=immediate"
-	db := openGORM(sqlite.Open(dsn))
+	dsn := "file:" + filepath.Join(dir, "app.db") + settings
+	db := openGORM(sqlite.Open(dsn), set)
 	pool := must(sql.Open("sqlite3", dsn))
-	// One writer at a time is all that SQLite has: more connections would only wait in its busy handler.
-	pool.SetMaxOpenConns(1)
-	must(db.DB()).SetMaxOpenConns(1)
-	return &engine{"SQLite", db, newSQLFloor(pool, questionMarks), nil, func() {
+	set(pool)
+	return &engine{name, db, newSQLFloor(pool, questionMarks), nil, func() {
 		_ = pool.Close()
 		_ = must(db.DB()).Close()
 		_ = os.RemoveAll(dir)
@@ -93,7 +106,7 @@ func openMySQL(dsn string) *engine {
 	admin := must(sql.Open("mysql", dsn))
 	config.DBName = newName()
 	must(admin.Exec("CREATE DATABASE " + config.DBName))
-	db := openGORM(mysql.Open(config.FormatDSN()))
+	db := openGORM(mysql.Open(config.FormatDSN()), limit)
 	pool := must(sql.Open("mysql", config.FormatDSN()))
 	limit(pool)
 	return &engine{"MariaDB", db, newSQLFloor(pool, questionMarks), nil, func() {
@@ -113,7 +126,7 @@ func openPostgres(dsn string) *engine {
 	config.MaxConns = connections
 	c := config.ConnConfig
 	db := openGORM(postgres.Open(fmt.Sprintf("host=%s port=%d user=%s password='%s' dbname=%s search_path=%s sslmode=disable",
-		c.Host, c.Port, c.User, c.Password, c.Database, schema)))
+		c.Host, c.Port, c.User, c.Password, c.Database, schema)), limit)
 	pool := must(pgxpool.NewWithConfig(context.Background(), config))
 	sqlPool := stdlib.OpenDB(*config.ConnConfig)
 	limit(sqlPool)

@@ -42,8 +42,8 @@ func main() {
 		log.Fatal("set REFRESHTOKENS_POSTGRES_DSN and REFRESHTOKENS_MYSQL_DSN")
 	}
 
-	pg, maria, lite := openPostgres(postgresDSN), openMySQL(mysqlDSN), openSQLite()
-	engines := []*engine{pg, maria, lite}
+	pg, maria := openPostgres(postgresDSN), openMySQL(mysqlDSN)
+	engines := []*engine{pg, maria, openTunedSQLite(), openListingSQLite()}
 	r := &report{dir: *out}
 	r.head(pg, maria, *rounds, *duration, *rows)
 
@@ -297,7 +297,7 @@ func purging(r *report, engines []*engine, d time.Duration) {
 
 // middlewares measures the verification of one access token, without HTTP.
 func middlewares(r *report) {
-	lite := openSQLite()
+	lite := openTunedSQLite()
 	defer lite.close()
 	auth := must(refreshtokens.New(refreshtokens.Config{DB: lite.db, Secret: []byte(secret), Logger: slog.New(slog.DiscardHandler)}))
 	token := must(auth.Issue(context.Background(), subject, plugin.Client{})).Access.Token

@@ -39,7 +39,16 @@ func (r *report) head(pg, maria *engine, rounds int, d time.Duration, rows int) 
 	r.print("- Where every refresh rotates, the Plugin has `GracePeriod: -1`. With the default of 30 s, a token that is younger than a\n" +
 		"  minute is answered again, so chains of refreshes would hardly ever rotate. A rotation is the same work either way:\n" +
 		"  verify, mint, one `UPDATE`.\n")
-	r.print("- PostgreSQL with fsync, MariaDB with its defaults, SQLite in WAL mode with `synchronous=NORMAL` and one connection\n")
+	r.print("- PostgreSQL with fsync, MariaDB with its defaults, and SQLite twice, through mattn/go-sqlite3. *As in the README* is\n"+
+		"  `file:app.db%s` and the pool that `database/sql` makes by itself.\n"+
+		"  *With one connection* has `SetMaxOpenConns(1)` and `_synchronous=NORMAL` too.\n", listingDSN)
+	r.print("  - `_journal_mode=WAL`: a commit appends to a log, and readers don't wait for the writer.\n" +
+		"  - `_busy_timeout`: a writer that meets another one sleeps and tries again, for up to 10 s, before it fails.\n" +
+		"  - `_txlock=immediate`: a transaction waits for its turn to write when it begins. Later it could only fail. This is for\n" +
+		"    transactions of the host's: a refresh or a login has none.\n" +
+		"  - One connection: writers queue in Go, and each goes on as soon as the one before is done.\n" +
+		"  - `_synchronous=NORMAL`: only checkpoints wait for the disk. A power cut can undo the last commits, and does no other\n" +
+		"    harm. It is this driver's default, so both have it. SQLite's own default waits at every commit.\n")
 }
 
 func (r *report) section(title, text string) { r.print("\n## %s\n\n%s\n\n", title, text) }
