@@ -1,10 +1,10 @@
 package refreshtokens_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -20,27 +20,16 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/plugin"
 )
 
-const (
-	refreshPath = "/v1/auth/refresh-tokens"
-	logoutPath  = "/v1/auth/logout"
-	mePath      = "/v1/me"
-
-	unauthorizedBody = `{"code":401,"message":"Please Authenticate"}`
-	notFoundBody     = `{"code":404,"message":"Not found"}`
-	internalBody     = `{"error":"Internal Server Error"}`
-	invalidToken     = `Bearer error="invalid_token"`
-)
-
 func TestContractRefresh(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		host := testhost.New(t, db)
 		first := host.Login("5ebac534954b54139806c112")
 		host.Clock.Advance(time.Minute)
 
-		recorder := host.PostToken(refreshPath, first.Refresh.Token)
+		recorder := host.PostToken(testhost.RefreshPath, first.Refresh.Token)
 
-		wantAnswer(t, recorder, http.StatusOK, "")
-		wantGroupHeaders(t, recorder)
+		testhost.WantAnswer(t, recorder, http.StatusOK, "")
+		testhost.WantGroupHeaders(t, recorder)
 		shape := regexp.MustCompile(`^\{"access":\{"token":"[\w.-]+","expires":"2026-01-02T03:20:05\.000Z"\},` +
 			`"refresh":\{"token":"[\w.-]+","expires":"2026-01-09T03:05:05\.000Z"\}\}$`)
 		if !shape.MatchString(recorder.Body.String()) {
@@ -88,7 +77,7 @@ func TestReferenceSample(t *testing.T) {
 		t.Error("the sample does not verify")
 	}
 	db := openSQLite(t)
-	wantAnswer(t, testhost.New(t, db).PostToken(refreshPath, sample), http.StatusUnauthorized, unauthorizedBody)
+	testhost.WantAnswer(t, testhost.New(t, db).PostToken(testhost.RefreshPath, sample), http.StatusUnauthorized, testhost.UnauthorizedBody)
 
 	_, err := refreshtokens.New(refreshtokens.Config{DB: db, Secret: []byte(secret)})
 	if err == nil || !strings.Contains(err.Error(), "Secret has 19 bytes") || strings.Contains(err.Error(), secret) {
@@ -104,20 +93,20 @@ func TestContractLogout(t *testing.T) {
 		other := host.Login("alice")
 
 		for _, bad := range []string{"x", first.Access.Token} {
-			recorder := host.PostToken(logoutPath, bad)
-			wantAnswer(t, recorder, http.StatusNotFound, notFoundBody)
-			wantGroupHeaders(t, recorder)
+			recorder := host.PostToken(testhost.LogoutPath, bad)
+			testhost.WantAnswer(t, recorder, http.StatusNotFound, testhost.NotFoundBody)
+			testhost.WantGroupHeaders(t, recorder)
 		}
 		// A spent token of the login is as good as the live one for ending it.
-		recorder := host.PostToken(logoutPath, first.Refresh.Token)
-		wantAnswer(t, recorder, http.StatusNoContent, "")
-		wantGroupHeaders(t, recorder)
-		wantAnswer(t, host.PostToken(logoutPath, second.Refresh.Token), http.StatusNotFound, notFoundBody)
-		wantAnswer(t, host.PostToken(refreshPath, second.Refresh.Token), http.StatusUnauthorized, unauthorizedBody)
+		recorder := host.PostToken(testhost.LogoutPath, first.Refresh.Token)
+		testhost.WantAnswer(t, recorder, http.StatusNoContent, "")
+		testhost.WantGroupHeaders(t, recorder)
+		testhost.WantAnswer(t, host.PostToken(testhost.LogoutPath, second.Refresh.Token), http.StatusNotFound, testhost.NotFoundBody)
+		testhost.WantAnswer(t, host.PostToken(testhost.RefreshPath, second.Refresh.Token), http.StatusUnauthorized, testhost.UnauthorizedBody)
 		host.WantRefresh(other.Refresh.Token, http.StatusOK)
 
 		host.Clock.Advance(8 * 24 * time.Hour)
-		wantAnswer(t, host.PostToken(logoutPath, other.Refresh.Token), http.StatusNotFound, notFoundBody)
+		testhost.WantAnswer(t, host.PostToken(testhost.LogoutPath, other.Refresh.Token), http.StatusNotFound, testhost.NotFoundBody)
 	})
 }
 
@@ -130,17 +119,17 @@ func TestContractList(t *testing.T) {
 		host.Login("Alice") // another subject, on every dialect
 		host.Login("alice ")
 		ended := host.Login("alice")
-		wantAnswer(t, host.PostToken(logoutPath, ended.Refresh.Token), http.StatusNoContent, "")
+		testhost.WantAnswer(t, host.PostToken(testhost.LogoutPath, ended.Refresh.Token), http.StatusNoContent, "")
 		host.Clock.Advance(time.Second)
 		phone = host.MustRefresh(phone.Refresh.Token)
 
-		recorder := host.Bearer(http.MethodGet, refreshPath, laptop.Access.Token)
+		recorder := host.Bearer(http.MethodGet, testhost.RefreshPath, laptop.Access.Token)
 
 		phoneID, laptopID := host.SessionID(phone), host.SessionID(laptop)
-		wantAnswer(t, recorder, http.StatusOK, `{"sessions":[`+
+		testhost.WantAnswer(t, recorder, http.StatusOK, `{"sessions":[`+
 			`{"id":"`+phoneID+`","createdAt":"2026-01-02T03:04:05.000Z","lastUsedAt":"2026-01-02T03:04:07.000Z","expiresAt":"2026-01-09T03:04:07.000Z","userAgent":"","ip":"192.0.2.1","current":false},`+
 			`{"id":"`+laptopID+`","createdAt":"2026-01-02T03:04:06.000Z","lastUsedAt":"2026-01-02T03:04:06.000Z","expiresAt":"2026-01-09T03:04:06.000Z","userAgent":"test/1.0","ip":"192.0.2.1","current":true}]}`)
-		wantGroupHeaders(t, recorder)
+		testhost.WantGroupHeaders(t, recorder)
 	})
 }
 
@@ -151,27 +140,27 @@ func TestContractDelete(t *testing.T) {
 		bobs := host.Login("bob")
 
 		for _, id := range []string{host.SessionID(bobs), "0190a5a0-0000-7000-8000-000000000000", "x", strings.ToUpper(host.SessionID(second)), "1 OR 1=1"} {
-			path := (refreshPath + "/" + strings.ReplaceAll(id, " ", "%20"))
+			path := (testhost.RefreshPath + "/" + strings.ReplaceAll(id, " ", "%20"))
 			recorder := host.Bearer(http.MethodDelete, path, mine.Access.Token)
-			wantAnswer(t, recorder, http.StatusNotFound, notFoundBody)
-			wantGroupHeaders(t, recorder)
+			testhost.WantAnswer(t, recorder, http.StatusNotFound, testhost.NotFoundBody)
+			testhost.WantGroupHeaders(t, recorder)
 		}
-		recorder := host.Bearer(http.MethodDelete, refreshPath+"/", mine.Access.Token) // "…/${id}" without an id
-		wantAnswer(t, recorder, http.StatusNotFound, notFoundBody)
-		path := refreshPath + "/" + host.SessionID(second)
-		wantAnswer(t, host.Bearer(http.MethodDelete, path, mine.Access.Token), http.StatusNoContent, "")
-		wantAnswer(t, host.Bearer(http.MethodDelete, path, mine.Access.Token), http.StatusNotFound, notFoundBody)
+		recorder := host.Bearer(http.MethodDelete, testhost.RefreshPath+"/", mine.Access.Token) // "…/${id}" without an id
+		testhost.WantAnswer(t, recorder, http.StatusNotFound, testhost.NotFoundBody)
+		path := testhost.RefreshPath + "/" + host.SessionID(second)
+		testhost.WantAnswer(t, host.Bearer(http.MethodDelete, path, mine.Access.Token), http.StatusNoContent, "")
+		testhost.WantAnswer(t, host.Bearer(http.MethodDelete, path, mine.Access.Token), http.StatusNotFound, testhost.NotFoundBody)
 		host.WantRefresh(second.Refresh.Token, http.StatusUnauthorized)
 
 		for _, query := range []string{"?except=others", "?except=", "?except=current&except=all", "?except=current%zz", "?except=current;", "?Except=current", "?keep=current"} {
-			recorder := host.Bearer(http.MethodDelete, refreshPath+query, mine.Access.Token)
-			wantAnswer(t, recorder, http.StatusBadRequest, `{"code":400,"message":"The query can only be \"except=current\""}`)
+			recorder := host.Bearer(http.MethodDelete, testhost.RefreshPath+query, mine.Access.Token)
+			testhost.WantAnswer(t, recorder, http.StatusBadRequest, `{"code":400,"message":"The query can only be \"except=current\""}`)
 		}
-		wantAnswer(t, host.Bearer(http.MethodDelete, refreshPath+"?except=current", mine.Access.Token), http.StatusNoContent, "")
+		testhost.WantAnswer(t, host.Bearer(http.MethodDelete, testhost.RefreshPath+"?except=current", mine.Access.Token), http.StatusNoContent, "")
 		host.WantRefresh(third.Refresh.Token, http.StatusUnauthorized)
 		mine = host.MustRefresh(mine.Refresh.Token)
 
-		wantAnswer(t, host.Bearer(http.MethodDelete, refreshPath, mine.Access.Token), http.StatusNoContent, "")
+		testhost.WantAnswer(t, host.Bearer(http.MethodDelete, testhost.RefreshPath, mine.Access.Token), http.StatusNoContent, "")
 		host.WantRefresh(mine.Refresh.Token, http.StatusUnauthorized)
 		host.WantRefresh(bobs.Refresh.Token, http.StatusOK)
 	})
@@ -182,32 +171,34 @@ func TestBearerRoutesNeedALiveSession(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		host := testhost.New(t, db)
 		tokens, other := host.Login("alice"), host.Login("alice")
-		wantAnswer(t, host.PostToken(logoutPath, tokens.Refresh.Token), http.StatusNoContent, "")
+		testhost.WantAnswer(t, host.PostToken(testhost.LogoutPath, tokens.Refresh.Token), http.StatusNoContent, "")
 
 		for _, route := range []struct{ method, path string }{
-			{http.MethodGet, refreshPath},
-			{http.MethodDelete, refreshPath},
-			{http.MethodDelete, refreshPath + "?except=current"},
-			{http.MethodDelete, refreshPath + "/" + host.SessionID(other)},
+			{http.MethodGet, testhost.RefreshPath},
+			{http.MethodDelete, testhost.RefreshPath},
+			{http.MethodDelete, testhost.RefreshPath + "?except=current"},
+			{http.MethodDelete, testhost.RefreshPath + "/" + host.SessionID(other)},
 		} {
 			recorder := host.Bearer(route.method, route.path, tokens.Access.Token)
-			wantUnauthorized(t, recorder, invalidToken)
-			wantGroupHeaders(t, recorder)
+			testhost.WantUnauthorized(t, recorder, testhost.InvalidToken)
+			testhost.WantGroupHeaders(t, recorder)
 			recorder = host.Do(route.method, route.path, nil)
-			wantUnauthorized(t, recorder, "Bearer")
-			wantGroupHeaders(t, recorder)
+			testhost.WantUnauthorized(t, recorder, "Bearer")
+			testhost.WantGroupHeaders(t, recorder)
 		}
 		host.WantRefresh(other.Refresh.Token, http.StatusOK)
-		wantAnswer(t, host.Bearer(http.MethodGet, mePath, tokens.Access.Token), http.StatusOK, "alice") // stateless, as documented
+		testhost.WantAnswer(t, host.Bearer(http.MethodGet, testhost.MePath, tokens.Access.Token), http.StatusOK, "alice") // stateless, as documented
 	})
 }
 
 func TestForbidden(t *testing.T) {
 	host := testhost.New(t, openSQLite(t), func(config *refreshtokens.Config) {
-		config.Claims = claimsOf(map[string]any{"role": "user"}, nil)
+		config.Claims = func(context.Context, plugin.Session) (map[string]any, error) {
+			return map[string]any{"role": "user"}, nil
+		}
 	})
 	role := func(want string) middleware.Option {
-		return middleware.Allow(func(claims plugin.AccessClaims) bool {
+		return middleware.Allow(func(claims refreshtokens.Claims) bool {
 			var custom struct{ Role string }
 			return claims.Decode(&custom) == nil && custom.Role == want
 		})
@@ -216,9 +207,9 @@ func TestForbidden(t *testing.T) {
 	host.Router.GET("/user", host.RequireAuth(role("user")))
 	tokens := host.Login("alice")
 
-	wantAnswer(t, host.Bearer(http.MethodGet, "/admin", tokens.Access.Token), http.StatusForbidden, `{"code":403,"message":"Forbidden"}`)
-	wantAnswer(t, host.Bearer(http.MethodGet, "/user", tokens.Access.Token), http.StatusOK, "")
-	wantUnauthorized(t, host.Do(http.MethodGet, "/admin", nil), "Bearer")
+	testhost.WantAnswer(t, host.Bearer(http.MethodGet, "/admin", tokens.Access.Token), http.StatusForbidden, `{"code":403,"message":"Forbidden"}`)
+	testhost.WantAnswer(t, host.Bearer(http.MethodGet, "/user", tokens.Access.Token), http.StatusOK, "")
+	testhost.WantUnauthorized(t, host.Do(http.MethodGet, "/admin", nil), "Bearer")
 }
 
 func TestSessionEndsAtItsAbsoluteLimit(t *testing.T) {
@@ -252,37 +243,4 @@ func TestSessionEndsAtItsAbsoluteLimit(t *testing.T) {
 
 func openSQLite(t *testing.T) *gorm.DB {
 	return testdb.Open(t, testdb.SQLite(t), &gorm.Config{})
-}
-
-func wantAnswer(t *testing.T, recorder *httptest.ResponseRecorder, status int, body string) {
-	t.Helper()
-	if recorder.Code != status {
-		t.Errorf("status is %d, want %d; body: %s", recorder.Code, status, recorder.Body)
-	}
-	if body != "" && recorder.Body.String() != body {
-		t.Errorf("body is %s\nwant    %s", recorder.Body, body)
-	}
-	if status == http.StatusNoContent && recorder.Body.Len() > 0 {
-		t.Errorf("204 with a body: %s", recorder.Body)
-	}
-	contentType := recorder.Header().Get("Content-Type")
-	if strings.HasPrefix(body, "{") && contentType != "application/json; charset=utf-8" {
-		t.Errorf("content type is %q", contentType)
-	}
-}
-
-func wantUnauthorized(t *testing.T, recorder *httptest.ResponseRecorder, challenge string) {
-	t.Helper()
-	wantAnswer(t, recorder, http.StatusUnauthorized, unauthorizedBody)
-	if got := recorder.Header().Values("WWW-Authenticate"); len(got) != 1 || got[0] != challenge {
-		t.Errorf("WWW-Authenticate is %q, want %q", got, challenge)
-	}
-}
-
-func wantGroupHeaders(t *testing.T, recorder *httptest.ResponseRecorder) {
-	t.Helper()
-	header := recorder.Header()
-	if header.Get("Cache-Control") != "no-store" || header.Get("Pragma") != "no-cache" {
-		t.Errorf("Cache-Control is %q, Pragma is %q", header.Get("Cache-Control"), header.Get("Pragma"))
-	}
 }

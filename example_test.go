@@ -34,7 +34,7 @@ func newRouter(db *gorm.DB, secret []byte) (*gin.Engine, error) {
 	})
 	router.POST("/v1/login", func(c *gin.Context) {
 		userID := "42" // once your own code has checked the password
-		tokens, err := auth.Issue(c.Request.Context(), userID, refreshtokens.ClientOf(c))
+		tokens, err := auth.Issue(c.Request.Context(), userID, refreshtokens.DeviceOf(c))
 		if err != nil {
 			c.AbortWithStatus(http.StatusInternalServerError)
 			return

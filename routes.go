@@ -1,38 +1,51 @@
 // Package refreshtokens gives a Gin app refresh tokens: a route group to refresh them, list the devices they are on and
-// log out, a middleware for access tokens, and one table that the host migrates.
+// log out; a middleware for access tokens; and one table that the host migrates.
 //
 //	db.AutoMigrate(models.All()...)
 //	auth, err := refreshtokens.New(refreshtokens.Config{DB: db, Secret: secret})
 //	auth.Register(router.Group("/v1"))               // POST /v1/auth/refresh-tokens, …
-//	router.GET("/v1/me", auth.RequireAuth(), me)     // middleware.Subject(c) inside
-//	tokens, err := auth.Issue(ctx, user.ID, refreshtokens.ClientOf(c)) // in the host's login handler
+//	router.GET("/v1/me", auth.RequireAuth(), me)     // refreshtokens.Subject(c) inside
+//	tokens, err := auth.Issue(ctx, user.ID, refreshtokens.DeviceOf(c)) // in the host's login handler
+//
+// A host's handlers need this import alone. Package middleware has the options of RequireAuth, package plugin the errors
+// and the types in full.
 package refreshtokens
 
 import (
+	"context"
 	"errors"
-	"io"
-	"mime"
+	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
+	"gorm.io/gorm"
 
-	"github.com/seed-2f82c0fd/refreshtokens/internal/reply"
-	"github.com/seed-2f82c0fd/refreshtokens/internal/strictjson"
+	"github.com/seed-2f82c0fd/refreshtokens/internal/httpapi"
 	"github.com/seed-2f82c0fd/refreshtokens/middleware"
 	"github.com/seed-2f82c0fd/refreshtokens/plugin"
+	"github.com/seed-2f82c0fd/refreshtokens/plugin/token"
 )
 
-// Config holds every setting; see [plugin.Config].
-type Config = plugin.Config
+// What a host's handlers name most. See package plugin, and [token.Claims].
+type (
+	Config  = plugin.Config
+	Session = plugin.Session
+	Device  = plugin.Device
+	Tokens  = plugin.Tokens
+	Claims  = token.Claims
+)
 
-// Plugin is the Service with its routes and its middleware. Issue, Refresh, VerifyAccess, Session, Sessions, Revoke,
-// RevokeSession, RevokeAll, Purge, Janitor and WithDB are methods of the embedded [plugin.Service].
+// ErrSubjectRefused is for the host's Claims callback to return; see [plugin.ErrSubjectRefused].
+var ErrSubjectRefused = plugin.ErrSubjectRefused
+
+// Plugin is a [plugin.Service] with its routes and its middleware. It is safe for concurrent use.
 type Plugin struct {
-	*plugin.Service
+	service *plugin.Service
 }
 
-// New checks config and that the table is there. Every mistake is in the error, each with what to do about it.
+// New checks config, and that the table is there. Every mistake is in the error, each with what to do about it.
 func New(config Config) (*Plugin, error) {
 	service, err := plugin.New(config)
 	if err != nil {
@@ -43,16 +56,16 @@ func New(config Config) (*Plugin, error) {
 
 // Register adds the route group to the host's router, or to a group of it:
 //
-//	POST   auth/refresh-tokens       {"refreshToken":"…"} → 200 plugin.Tokens
+//	POST   auth/refresh-tokens       {"refreshToken":"…"} → 200 Tokens
 //	POST   auth/logout               {"refreshToken":"…"} → 204
-//	GET    auth/refresh-tokens       Bearer → 200 {"sessions":[…]}, the caller's live logins
-//	DELETE auth/refresh-tokens/:id   Bearer → 204, ends one login of the caller's
+//	GET    auth/refresh-tokens       Bearer → 200 {"sessions":[…]}, the caller's live sessions
+//	DELETE auth/refresh-tokens/:id   Bearer → 204, ends one of the caller's sessions
 //	DELETE auth/refresh-tokens       Bearer → 204, ends all of them; ?except=current keeps this one
 //
 // No answer may be cached.
 func (p *Plugin) Register(router gin.IRouter) {
 	bearer := p.RequireAuth(middleware.LiveSession())
-	group := router.Group("/auth", noStore)
+	group := router.Group("/auth", httpapi.NoStore)
 	group.POST("/refresh-tokens", p.refresh)
 	group.POST("/logout", p.logout)
 	group.GET("/refresh-tokens", bearer, p.list)
@@ -63,48 +76,116 @@ func (p *Plugin) Register(router gin.IRouter) {
 
 // RequireAuth lets requests with a valid access token through; see [middleware.RequireAuth].
 func (p *Plugin) RequireAuth(options ...middleware.Option) gin.HandlerFunc {
-	return middleware.RequireAuth(p.Service, options...)
+	return middleware.RequireAuth(p.service, options...)
 }
 
-// ClientOf returns the user agent and the IP of a request, for Issue. Which proxies' word on the IP counts is for the
-// host's router to say: see SetTrustedProxies of [gin.Engine].
-func ClientOf(c *gin.Context) plugin.Client {
-	return plugin.Client{UserAgent: c.Request.UserAgent(), IP: c.ClientIP()}
+// Service returns the Plugin without its routes.
+func (p *Plugin) Service() *plugin.Service { return p.service }
+
+// Issue starts a session and returns its first tokens; see [plugin.Service.Issue].
+func (p *Plugin) Issue(ctx context.Context, subject string, device Device) (Tokens, error) {
+	return p.service.Issue(ctx, subject, device)
+}
+
+// Refresh spends a refresh token; see [plugin.Service.Refresh].
+func (p *Plugin) Refresh(ctx context.Context, refreshToken string, device Device) (Tokens, error) {
+	return p.service.Refresh(ctx, refreshToken, device)
+}
+
+// VerifyAccess returns the claims of an access token; see [plugin.Service.VerifyAccess].
+func (p *Plugin) VerifyAccess(accessToken string) (Claims, error) {
+	return p.service.VerifyAccess(accessToken)
+}
+
+// Session returns one live session of the subject's; see [plugin.Service.Session].
+func (p *Plugin) Session(ctx context.Context, subject, id string) (Session, error) {
+	return p.service.Session(ctx, subject, id)
+}
+
+// Sessions lists the subject's live sessions; see [plugin.Service.Sessions].
+func (p *Plugin) Sessions(ctx context.Context, subject string) ([]Session, error) {
+	return p.service.Sessions(ctx, subject)
+}
+
+// Revoke ends the session of a refresh token; see [plugin.Service.Revoke].
+func (p *Plugin) Revoke(ctx context.Context, refreshToken string) error {
+	return p.service.Revoke(ctx, refreshToken)
+}
+
+// RevokeSession ends one session of the subject's; see [plugin.Service.RevokeSession].
+func (p *Plugin) RevokeSession(ctx context.Context, subject, id string) error {
+	return p.service.RevokeSession(ctx, subject, id)
+}
+
+// RevokeAll ends the subject's sessions but those in except; see [plugin.Service.RevokeAll].
+func (p *Plugin) RevokeAll(ctx context.Context, subject string, except ...string) error {
+	return p.service.RevokeAll(ctx, subject, except...)
+}
+
+// WithDB returns the Service on the host's transaction; see [plugin.Service.WithDB].
+func (p *Plugin) WithDB(db *gorm.DB) *plugin.Service {
+	return p.service.WithDB(db)
+}
+
+// Purge deletes the rows of sessions that are long over; see [plugin.Service.Purge].
+func (p *Plugin) Purge(ctx context.Context) (int64, error) {
+	return p.service.Purge(ctx)
+}
+
+// Janitor runs Purge at every interval until ctx is done; see [plugin.Service.Janitor].
+func (p *Plugin) Janitor(ctx context.Context, interval time.Duration) error {
+	return p.service.Janitor(ctx, interval)
+}
+
+// DeviceOf returns the device that sends a request, for Issue. Which proxies are believed about the IP is for the host's
+// router to say: see SetTrustedProxies of [gin.Engine].
+func DeviceOf(c *gin.Context) Device {
+	return Device{UserAgent: c.Request.UserAgent(), IP: c.ClientIP()}
+}
+
+// Subject returns the authenticated user's id, behind RequireAuth; see [middleware.Subject].
+func Subject(ctx context.Context) string {
+	return middleware.Subject(ctx)
+}
+
+// ClaimsOf returns the claims of the request's access token, behind RequireAuth; see [middleware.Claims].
+func ClaimsOf(ctx context.Context) (Claims, bool) {
+	return middleware.Claims(ctx)
 }
 
 func (p *Plugin) refresh(c *gin.Context) {
-	token, err := readRefreshToken(c)
+	refreshToken, err := httpapi.RefreshToken(c)
 	if err != nil {
-		reply.Error(c, p.Logger(), err)
+		p.fail(c, err)
 		return
 	}
-	tokens, err := p.Refresh(c.Request.Context(), token, ClientOf(c))
+	tokens, err := p.Refresh(c.Request.Context(), refreshToken, DeviceOf(c))
 	if err != nil {
-		reply.Error(c, p.Logger(), err)
+		p.fail(c, err)
 		return
 	}
 	c.JSON(http.StatusOK, tokens)
 }
 
 func (p *Plugin) logout(c *gin.Context) {
-	token, err := readRefreshToken(c)
+	refreshToken, err := httpapi.RefreshToken(c)
 	if err == nil {
-		err = p.Revoke(c.Request.Context(), token)
+		err = p.Revoke(c.Request.Context(), refreshToken)
 	}
 	p.noContent(c, err)
 }
 
 // listed is a session in the answer of the list route.
 type listed struct {
-	plugin.Session
+	Session
 	Current bool `json:"current"`
 }
 
 func (p *Plugin) list(c *gin.Context) {
-	claims, _ := middleware.Claims(c)
+	claims, _ := ClaimsOf(c)
 	sessions, err := p.Sessions(c.Request.Context(), claims.Subject)
 	if err != nil {
-		reply.Error(c, p.Logger(), err)
+		p.fail(c, err)
 		return
 	}
 	body := make([]listed, len(sessions))
@@ -117,12 +198,12 @@ func (p *Plugin) list(c *gin.Context) {
 func (p *Plugin) revokeOne(c *gin.Context) {
 	// The last parameter is this route's own. The host's group may have others, of any name.
 	id := c.Params[len(c.Params)-1].Value
-	p.noContent(c, p.RevokeSession(c.Request.Context(), middleware.Subject(c), id))
+	p.noContent(c, p.RevokeSession(c.Request.Context(), Subject(c), id))
 }
 
 // revokeNone answers an empty id: it names no session, and must not log out everywhere.
 func (p *Plugin) revokeNone(c *gin.Context) {
-	p.noContent(c, plugin.ErrNotFound)
+	p.fail(c, plugin.ErrNotFound)
 }
 
 func (p *Plugin) revokeAll(c *gin.Context) {
@@ -131,13 +212,13 @@ func (p *Plugin) revokeAll(c *gin.Context) {
 		p.revokeNone(c)
 		return
 	}
-	claims, _ := middleware.Claims(c)
+	claims, _ := ClaimsOf(c)
 	var keep []string
 	// A query that is misspelt must not end more than was meant.
 	if query := c.Request.URL.RawQuery; query == "except=current" {
 		keep = append(keep, claims.SessionID)
 	} else if query != "" {
-		p.noContent(c, reply.BadRequest{Status: http.StatusBadRequest, Message: `The query can only be "except=current"`})
+		p.fail(c, httpapi.BadRequest{Status: http.StatusBadRequest, Message: `The query can only be "except=current"`})
 		return
 	}
 	p.noContent(c, p.RevokeAll(c.Request.Context(), claims.Subject, keep...))
@@ -145,77 +226,28 @@ func (p *Plugin) revokeAll(c *gin.Context) {
 
 func (p *Plugin) noContent(c *gin.Context, err error) {
 	if err != nil {
-		reply.Error(c, p.Logger(), err)
+		p.fail(c, err)
 		return
 	}
 	c.Status(http.StatusNoContent)
 }
 
-func noStore(c *gin.Context) {
-	c.Header("Cache-Control", "no-store")
-	c.Header("Pragma", "no-cache")
+// statuses is which of the Service's errors are the client's doing. Any other is a 500.
+var statuses = []struct{ err, answer error }{
+	{plugin.ErrNotFound, httpapi.ErrNotFound}, // first: it may wrap the reason, which is one of the others
+	{plugin.ErrInvalidToken, httpapi.ErrInvalidToken},
+	{plugin.ErrExpired, httpapi.ErrInvalidToken},
+	{plugin.ErrReused, httpapi.ErrInvalidToken},
+	{plugin.ErrRevoked, httpapi.ErrInvalidToken},
+	{plugin.ErrSubjectRefused, httpapi.ErrInvalidToken},
 }
 
-// maxBody is the most, in bytes, that a request body may have.
-const maxBody = 8 << 10
-
-// readRefreshToken reads a body of the form {"refreshToken":"…"}.
-func readRefreshToken(c *gin.Context) (string, error) {
-	body, err := readBody(c)
-	if err != nil {
-		return "", err
-	}
-	var value [1][]byte
-	if err := strictjson.Pick(body, []string{"refreshToken"}, value[:]); err != nil {
-		return "", reply.BadRequest{
-			Status:  http.StatusBadRequest,
-			Message: `The body must be one JSON object that has "refreshToken" once`,
+func (p *Plugin) fail(c *gin.Context, err error) {
+	for _, status := range statuses {
+		if errors.Is(err, status.err) {
+			err = fmt.Errorf("%w: %w", status.answer, err)
+			break
 		}
 	}
-	token, ok := strictjson.String(value[0])
-	if !ok || token == "" {
-		return "", reply.BadRequest{Status: http.StatusBadRequest, Message: `"refreshToken" must be a non-empty string`}
-	}
-	return token, nil
-}
-
-// readBody returns a JSON body of at most maxBody bytes.
-func readBody(c *gin.Context) ([]byte, error) {
-	request := c.Request
-	if request.Body == nil { // not from a server, which never leaves it out
-		request.Body = http.NoBody
-	}
-	header := request.Header.Get("Content-Type")
-	if mediaType, _, err := mime.ParseMediaType(header); (err != nil || mediaType != "application/json") && (header != "" || request.ContentLength != 0) {
-		return nil, refuseUnread(c, http.StatusUnsupportedMediaType, "Content-Type must be application/json")
-	}
-	// ShouldBindBodyWith, in a middleware of the host's, leaves the body here.
-	if read, ok := c.Get(gin.BodyBytesKey); ok {
-		if body, ok := read.([]byte); ok {
-			if len(body) > maxBody {
-				return nil, refuseUnread(c, http.StatusRequestEntityTooLarge, bodyTooLarge)
-			}
-			return body, nil
-		}
-	}
-	if request.ContentLength > maxBody { // before a read would send "100 Continue"
-		return nil, refuseUnread(c, http.StatusRequestEntityTooLarge, bodyTooLarge)
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, request.Body, maxBody))
-	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-		return nil, refuseUnread(c, http.StatusRequestEntityTooLarge, bodyTooLarge)
-	}
-	if err != nil {
-		return nil, reply.BadRequest{Status: http.StatusBadRequest, Message: `The body with "refreshToken" ended early`}
-	}
-	return body, nil
-}
-
-const bodyTooLarge = "The body may have 8 KiB at most"
-
-// refuseUnread refuses a body that was not read to its end. It closes the connection after the answer: net/http would
-// wait for the rest of the body first.
-func refuseUnread(c *gin.Context, status int, message string) error {
-	c.Header("Connection", "close")
-	return reply.BadRequest{Status: status, Message: message}
+	httpapi.Error(c, p.service.Logger(), err)
 }

@@ -123,7 +123,7 @@ func failLogin(c *gin.Context) {
 
 // answerTokens logs the user in.
 func (a *app) answerTokens(c *gin.Context, status int, u *user) {
-	tokens, err := a.auth.Issue(c.Request.Context(), u.ID, refreshtokens.ClientOf(c))
+	tokens, err := a.auth.Issue(c.Request.Context(), u.ID, refreshtokens.DeviceOf(c))
 	if errors.Is(err, plugin.ErrSubjectRefused) { // deleted a moment ago
 		failLogin(c)
 		return

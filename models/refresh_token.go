@@ -1,11 +1,9 @@
-// Package models holds the one table of refreshtokens and the few statements over it.
-//
-// A row is a login (a session, OIDC's sid), not a token: refreshing rotates the row's generation in place, so the table
-// grows with logins and never with refreshes. No column holds a token, a hash of one, or a key.
-//
-// The host migrates:
+// Package models holds the one table of refreshtokens, for the host to migrate:
 //
 //	err := db.AutoMigrate(models.All()...)
+//
+// A row is a login, which the module calls a session (OIDC's sid). It is no token: a refresh rotates the row's generation in
+// place, so the table grows with logins and never with refreshes. No column holds a token, a hash of one, or a key.
 package models
 
 import (

@@ -1,15 +1,14 @@
 package models_test
 
 import (
-	"fmt"
 	"net/http"
 	"os"
 	"strings"
 	"testing"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/logger"
 
+	"github.com/seed-2f82c0fd/refreshtokens/internal/store"
 	"github.com/seed-2f82c0fd/refreshtokens/internal/testdb"
 	"github.com/seed-2f82c0fd/refreshtokens/internal/testhost"
 	"github.com/seed-2f82c0fd/refreshtokens/models"
@@ -60,41 +59,9 @@ func describe(t *testing.T, db *gorm.DB) string {
 	}
 	var description strings.Builder
 	for _, statement := range queries[db.Name()] {
-		description.WriteString(query(t, db, statement))
+		description.WriteString(testdb.Query(t, db, statement))
 	}
 	return description.String()
-}
-
-// query returns the rows of a statement, one a line, as the database writes them.
-func query(t *testing.T, db *gorm.DB, statement string) string {
-	t.Helper()
-	rows, err := db.Raw(statement).Rows()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = rows.Close() }()
-	columns, err := rows.Columns()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var text strings.Builder
-	for rows.Next() {
-		values := make([]any, len(columns))
-		for i := range values {
-			values[i] = new([]byte)
-		}
-		if err := rows.Scan(values...); err != nil {
-			t.Fatal(err)
-		}
-		for i, value := range values {
-			fmt.Fprintf(&text, "%s=%s\t", columns[i], *value.(*[]byte))
-		}
-		text.WriteByte('\n')
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return text.String()
 }
 
 // TestSchemaIsWhatAutoMigrateMakes: whoever migrates by hand gets the same table, and AutoMigrate leaves it alone.
@@ -115,7 +82,7 @@ func TestSchemaIsWhatAutoMigrateMakes(t *testing.T) {
 				t.Errorf("AutoMigrate makes\n%s\nthe file\n%s", migrated, written)
 			}
 			wantNoDDL(t, db)
-			if err := models.NewStore(db, "").Check(t.Context()); err != nil {
+			if err := store.New(db, "").Check(t.Context()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -146,18 +113,25 @@ func TestOlderTablesMigrate(t *testing.T) {
 // wantNoDDL fails the test if AutoMigrate finds anything to do.
 func wantNoDDL(t *testing.T, db *gorm.DB) {
 	t.Helper()
-	recorder := &statements{Interface: logger.Discard}
+	recorder := testdb.NewRecorder()
 	if err := db.Session(&gorm.Session{Logger: recorder}).AutoMigrate(models.All()...); err != nil {
 		t.Fatal(err)
 	}
-	if len(recorder.seen) == 0 {
+	if len(recorder.Seen()) == 0 {
 		t.Fatal("no statement was recorded")
 	}
-	for _, statement := range recorder.seen {
+	for _, statement := range recorder.Seen() {
 		for _, verb := range []string{"ALTER", "CREATE", "DROP"} {
 			if strings.HasPrefix(statement, verb) {
 				t.Errorf("it ran %s", statement)
 			}
 		}
 	}
+}
+
+// TestAutoMigrateIsIdempotent: to migrate what is migrated changes nothing, on any dialect.
+func TestAutoMigrateIsIdempotent(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		wantNoDDL(t, db)
+	})
 }

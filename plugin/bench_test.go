@@ -13,7 +13,7 @@ import (
 
 const benchSubject = "5ebac534954b54139806c112"
 
-var benchClient = plugin.Client{UserAgent: "bench/1.0", IP: "192.0.2.1"}
+var benchDevice = plugin.Device{UserAgent: "bench/1.0", IP: "192.0.2.1"}
 
 // bareParse is what a host would do without us.
 func bareParse(host *testhost.Host) func(token string) error {
@@ -39,7 +39,7 @@ func TestAllocations(t *testing.T) {
 	}{
 		{"VerifyAccess", min(20, bare-1), func() error { _, err := host.VerifyAccess(access); return err }},
 		{"Refresh", 90, func() error {
-			tokens, err := host.Refresh(t.Context(), refresh, benchClient)
+			tokens, err := host.Refresh(t.Context(), refresh, benchDevice)
 			refresh = tokens.Refresh.Token
 			return err
 		}},
@@ -80,7 +80,7 @@ func BenchmarkRefresh(b *testing.B) {
 		token := host.Login(benchSubject).Refresh.Token
 		b.ReportAllocs()
 		for b.Loop() {
-			tokens, err := host.Refresh(b.Context(), token, benchClient)
+			tokens, err := host.Refresh(b.Context(), token, benchDevice)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -98,7 +98,7 @@ func BenchmarkRepeat(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := host.Refresh(b.Context(), token, benchClient); err != nil {
+				if _, err := host.Refresh(b.Context(), token, benchDevice); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -112,7 +112,7 @@ func BenchmarkForged(b *testing.B) {
 	forged := testhost.Sign(testhost.Header, "{}", []byte("not the host's"))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := host.Refresh(b.Context(), forged, benchClient); err == nil {
+		if _, err := host.Refresh(b.Context(), forged, benchDevice); err == nil {
 			b.Fatal("it was accepted")
 		}
 	}
@@ -123,7 +123,7 @@ func BenchmarkIssue(b *testing.B) {
 		host := testhost.New(b, db)
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := host.Issue(b.Context(), benchSubject, benchClient); err != nil {
+			if _, err := host.Issue(b.Context(), benchSubject, benchDevice); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -87,7 +87,7 @@ func TestReuseIsReportedThoughTheConnectionBreaks(t *testing.T) {
 	db := testdb.Open(t, testdb.SQLite(t), &gorm.Config{})
 	reports := 0
 	host := testhost.New(t, db, func(c *refreshtokens.Config) {
-		c.OnReuse = func(context.Context, plugin.Session, plugin.Client) { reports++ }
+		c.OnReuse = func(context.Context, plugin.Session, plugin.Device) { reports++ }
 	})
 	spent := host.Login("alice").Refresh.Token
 	host.MustRefresh(spent)
@@ -143,9 +143,9 @@ func TestRepeatsForAnotherDeviceAreLogged(t *testing.T) {
 	host := testhost.New(t, testdb.Open(t, testdb.SQLite(t), &gorm.Config{}), func(c *refreshtokens.Config) {
 		c.Logger = slog.New(slog.NewTextHandler(&logs, nil))
 	})
-	victim, thief := plugin.Client{UserAgent: "Firefox", IP: "192.0.2.1"}, plugin.Client{UserAgent: "curl", IP: "198.51.100.9"}
-	refresh := func(token string, client plugin.Client) string {
-		tokens, err := host.Refresh(t.Context(), token, client)
+	victim, thief := plugin.Device{UserAgent: "Firefox", IP: "192.0.2.1"}, plugin.Device{UserAgent: "curl", IP: "198.51.100.9"}
+	refresh := func(token string, device plugin.Device) string {
+		tokens, err := host.Refresh(t.Context(), token, device)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-2f82c0fd/refreshtokens/internal/browsers"
+	"github.com/seed-2f82c0fd/refreshtokens/internal/jose"
 	"github.com/seed-2f82c0fd/refreshtokens/models"
 )
 
@@ -100,5 +101,5 @@ func newTableServer(random *rand.Rand, window browsers.Window, grace int64) *tab
 }
 
 func (s *tableServer) live() refreshClaims {
-	return refreshClaims{registered: registered{Subject: "alice", IssuedAt: s.row.IssuedAt}, Generation: s.row.Generation}
+	return refreshClaims{Registered: jose.Registered{Subject: "alice", IssuedAt: s.row.IssuedAt}, Generation: s.row.Generation}
 }

@@ -66,7 +66,7 @@ type Config struct {
 	// was stolen, or a client is broken. It gets the session as it was, and who presented the token. It runs within the
 	// request, so it should hand slow work on. ctx has the request's values and lasts ten seconds, even if the presenter
 	// hangs up.
-	OnReuse func(ctx context.Context, session Session, presenter Client)
+	OnReuse func(ctx context.Context, session Session, presenter Device)
 
 	// Logger receives warnings about reuse and clocks, notes about tokens that are answered again to another device, and
 	// the causes of 500s. Default: slog.Default().

@@ -3,6 +3,7 @@ package plugin
 import (
 	"testing"
 
+	"github.com/seed-2f82c0fd/refreshtokens/internal/jose"
 	"github.com/seed-2f82c0fd/refreshtokens/models"
 )
 
@@ -58,7 +59,7 @@ func TestDecide(t *testing.T) {
 		{name: "the first of many", presented: 1, row: row(5, now), want: reuse},
 		{name: "spent, live one idled out", presented: 4, row: idle, want: expired},
 	} {
-		presented := refreshClaims{registered: registered{Subject: "alice", IssuedAt: test.minted}, Generation: test.presented}
+		presented := refreshClaims{Registered: jose.Registered{Subject: "alice", IssuedAt: test.minted}, Generation: test.presented}
 		g := int64(grace)
 		if test.strict {
 			g = -1

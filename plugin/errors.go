@@ -3,16 +3,18 @@ package plugin
 import (
 	"errors"
 	"slices"
+
+	"github.com/seed-2f82c0fd/refreshtokens/plugin/token"
 )
 
 // The errors a caller can tell apart with errors.Is. Each comes wrapped with its cause; no text of any holds a token, a
-// part of one, or a key. An error that is none of these is a failure of the database, or of the host's Claims callback:
-// nothing was spent, and the same call may be tried again.
+// part of one, or a key. Any other error is a failure of the database or of the host's Claims callback: the token is still
+// valid, and the same call may be tried again.
 var (
 	// ErrInvalidToken: malformed, forged, of the wrong kind, or of no session in the database.
-	ErrInvalidToken = errors.New("invalid token")
+	ErrInvalidToken = token.ErrInvalid
 	// ErrExpired: the token's time, or its session's, is over.
-	ErrExpired = errors.New("token expired")
+	ErrExpired = token.ErrExpired
 	// ErrReused: a spent refresh token came back outside the grace period. Its session is revoked (RFC 9700 §4.14.2).
 	ErrReused = errors.New("refresh token reused")
 	// ErrRevoked: the token's session was ended.

@@ -108,7 +108,7 @@ func TestStatementsEnd(t *testing.T) {
 		}
 		gone, hangUp := context.WithCancel(t.Context())
 		hangUp()
-		if _, err := host.Refresh(gone, tokens.Refresh.Token, plugin.Client{}); err != nil {
+		if _, err := host.Refresh(gone, tokens.Refresh.Token, plugin.Device{}); err != nil {
 			t.Error(err)
 		}
 		if _, err := host.Sessions(gone, "alice"); err != nil {

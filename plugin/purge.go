@@ -3,7 +3,6 @@ package plugin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"time"
 )
@@ -88,26 +87,4 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	case <-timer.C:
 		return ctx.Err() == nil
 	}
-}
-
-const (
-	clockWarning = 5 * time.Second
-	clockLimit   = time.Hour
-)
-
-// checkClock compares this host's clock with the database's: a host can't know by itself that its clock is wrong. It warns
-// beyond clockWarning and returns [ErrClock] beyond clockLimit.
-func (s *Service) checkClock(ctx context.Context) error {
-	theirs, known, err := s.store.Now(ctx)
-	if err != nil || !known {
-		return err
-	}
-	ahead := time.Duration(s.now()-theirs) * time.Second
-	if ahead.Abs() > clockWarning {
-		s.config.Logger.WarnContext(ctx, "refreshtokens: this host's clock differs from the database's", "ahead", ahead.String())
-	}
-	if ahead.Abs() > clockLimit {
-		return fmt.Errorf("%w: it is %v ahead of the database's", ErrClock, ahead)
-	}
-	return nil
 }

@@ -40,8 +40,8 @@ func (c Config) refreshTimeout() time.Duration {
 //
 // Errors: [ErrInvalidToken], [ErrExpired], [ErrRevoked]; [ErrReused] and [ErrSubjectRefused], with which the session is
 // revoked; [ErrInvalidClaims], what the Claims callback returned, or the database's, after which the token is still valid.
-func (s *Service) Refresh(ctx context.Context, token string, client Client) (Tokens, error) {
-	r := refresh{Service: s, arrived: s.now(), client: client}
+func (s *Service) Refresh(ctx context.Context, token string, device Device) (Tokens, error) {
+	r := refresh{Service: s, arrived: s.now(), device: device}
 	var err error
 	if r.presented, err = s.verifyRefresh(token, r.arrived); err != nil {
 		return Tokens{}, err
@@ -51,7 +51,7 @@ func (s *Service) Refresh(ctx context.Context, token string, client Client) (Tok
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.refreshTimeout())
 	defer cancel()
-	return r.run(ctx)
+	return r.resolve(ctx)
 }
 
 // refresh is one refresh under way.
@@ -59,13 +59,13 @@ type refresh struct {
 	*Service
 	presented refreshClaims
 	arrived   int64 // whoever presents a token is judged by when they came
-	client    Client
+	device    Device
 
 	custom map[string]any // the Claims callback's answer, once it was asked
 	asked  bool
 }
 
-func (r *refresh) run(ctx context.Context) (Tokens, error) {
+func (r *refresh) resolve(ctx context.Context) (Tokens, error) {
 	if repeats(r.presented, r.arrived, r.gracePeriod) {
 		// Most likely the live token, which is then answered again and costs no write.
 		if tokens, settled, err := r.look(ctx); settled || err != nil {
@@ -86,7 +86,7 @@ func (r *refresh) run(ctx context.Context) (Tokens, error) {
 
 // rotate tries to move the session on to the next generation.
 func (r *refresh) rotate(ctx context.Context) (tokens Tokens, rotated bool, err error) {
-	next := r.successor(r.presented, r.arrived, r.client)
+	next := r.successor(r.presented, r.arrived, r.device)
 	if err := r.ask(ctx, next); err != nil {
 		return Tokens{}, false, err
 	}
@@ -162,9 +162,9 @@ func (r *refresh) endReused(ctx context.Context, row *models.RefreshToken) (bool
 	}
 	r.config.Logger.WarnContext(ctx, "refreshtokens: a spent refresh token came back; its session is revoked",
 		"session", r.presented.SessionID, "subject", r.presented.Subject,
-		"presented_generation", r.presented.Generation, "generation", row.Generation, "ip", r.client.IP)
+		"presented_generation", r.presented.Generation, "generation", row.Generation, "ip", r.device.IP)
 	if r.config.OnReuse != nil {
-		r.config.OnReuse(ctx, r.session(row), r.client)
+		r.config.OnReuse(ctx, r.session(row), r.device)
 	}
 	return true, nil
 }
@@ -172,20 +172,11 @@ func (r *refresh) endReused(ctx context.Context, row *models.RefreshToken) (bool
 // noteRepeat logs that a token was answered again to another device than the one that rotated to it. It may be a phone
 // that changed its network, or a thief within the grace period.
 func (r *refresh) noteRepeat(ctx context.Context, row *models.RefreshToken) {
-	userAgent, ip := r.client.columns()
+	userAgent, ip := r.device.columns()
 	if userAgent == row.UserAgent && ip == row.IP {
 		return
 	}
 	r.config.Logger.InfoContext(ctx, "refreshtokens: a refresh token was answered again to another user agent or address",
 		"session", r.presented.SessionID, "subject", r.presented.Subject, "spent", r.presented.Generation < row.Generation,
 		"user_agent", string(userAgent), "ip", string(ip), "previous_user_agent", string(row.UserAgent), "previous_ip", string(row.IP))
-}
-
-// revokeTimeout bounds a revocation.
-const revokeTimeout = 10 * time.Second
-
-// detach returns a context that the end of the request doesn't end. A revocation goes on when the client hangs up: a thief
-// must not keep the session alive, and who logs out must not stay logged in.
-func detach(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 }

@@ -14,6 +14,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/seed-2f82c0fd/refreshtokens"
+	"github.com/seed-2f82c0fd/refreshtokens/internal/store"
 	"github.com/seed-2f82c0fd/refreshtokens/internal/testdb"
 	"github.com/seed-2f82c0fd/refreshtokens/internal/testhost"
 	"github.com/seed-2f82c0fd/refreshtokens/models"
@@ -85,7 +86,7 @@ func TestNewRefuses(t *testing.T) {
 func TestTokenOfAKnownRow(t *testing.T) {
 	host := testhost.New(t, testdb.Open(t, testdb.SQLite(t), &gorm.Config{}))
 	now := host.Clock.Now().Unix()
-	err := models.NewStore(host.DB, "").Create(t.Context(), &models.RefreshToken{
+	err := store.New(host.DB, "").Create(t.Context(), &models.RefreshToken{
 		ID: "019b7d3c-1a2b-7c3d-8e4f-5a6b7c8d9e0f", Subject: "<alice>", Generation: 2, IssuedAt: now, ExpiresAt: now + 60, CreatedAt: now - 60,
 	})
 	if err != nil {
@@ -106,7 +107,7 @@ func TestIssueRefusesSubjects(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		host := testhost.New(t, db)
 		for _, subject := range []string{"", "a\x00b", "\xff", strings.Repeat("a", 256), strings.Repeat("ä", 128)} {
-			if _, err := host.Issue(t.Context(), subject, plugin.Client{}); !errors.Is(err, plugin.ErrInvalidSubject) {
+			if _, err := host.Issue(t.Context(), subject, plugin.Device{}); !errors.Is(err, plugin.ErrInvalidSubject) {
 				t.Errorf("%q: %v", subject, err)
 			}
 		}
@@ -140,7 +141,7 @@ func TestClientIsCutToItsColumn(t *testing.T) {
 			{"\u202eevil", "evil"},
 			{"' OR 1=1; --", "' OR 1=1; --"},
 		} {
-			tokens, err := host.Issue(t.Context(), "alice", plugin.Client{UserAgent: row.userAgent, IP: strings.Repeat("9", 99)})
+			tokens, err := host.Issue(t.Context(), "alice", plugin.Device{UserAgent: row.userAgent, IP: strings.Repeat("9", 99)})
 			if err != nil {
 				t.Fatalf("%.20q: %v", row.userAgent, err)
 			}
@@ -155,7 +156,7 @@ func TestClientIsCutToItsColumn(t *testing.T) {
 func TestErrorsCanBeToldApart(t *testing.T) {
 	host := testhost.New(t, testdb.Open(t, testdb.SQLite(t), &gorm.Config{}))
 	refresh := func(token string) error {
-		_, err := host.Refresh(t.Context(), token, plugin.Client{})
+		_, err := host.Refresh(t.Context(), token, plugin.Device{})
 		return err
 	}
 	session := func(subject, id string) error {
@@ -215,7 +216,7 @@ func TestWithDBStandsOrFallsWithTheTransaction(t *testing.T) {
 				if err := host.WithDB(tx).RevokeAll(t.Context(), "alice", host.SessionID(keep)); err != nil {
 					return err
 				}
-				if _, err := host.WithDB(tx).Issue(t.Context(), "alice", plugin.Client{}); err != nil {
+				if _, err := host.WithDB(tx).Issue(t.Context(), "alice", plugin.Device{}); err != nil {
 					return err
 				}
 				return fail
@@ -340,7 +341,7 @@ func TestThiefWhoHangsUp(t *testing.T) {
 	db := testdb.Open(t, testdb.SQLite(t), &gorm.Config{})
 	told := false
 	host := testhost.New(t, db, func(c *refreshtokens.Config) {
-		c.OnReuse = func(ctx context.Context, _ plugin.Session, _ plugin.Client) { told = ctx.Err() == nil }
+		c.OnReuse = func(ctx context.Context, _ plugin.Session, _ plugin.Device) { told = ctx.Err() == nil }
 	})
 	spent := host.Login("alice").Refresh.Token
 	live := host.MustRefresh(spent).Refresh.Token
@@ -349,7 +350,7 @@ func TestThiefWhoHangsUp(t *testing.T) {
 	if err := db.Callback().Query().After("*").Register("test:hangup", func(*gorm.DB) { cancel() }); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := host.Refresh(ctx, spent, plugin.Client{}); !errors.Is(err, plugin.ErrReused) || !told {
+	if _, err := host.Refresh(ctx, spent, plugin.Device{}); !errors.Is(err, plugin.ErrReused) || !told {
 		t.Errorf("%v, told: %v", err, told)
 	}
 	host.WantRefresh(live, http.StatusUnauthorized)
@@ -368,7 +369,7 @@ func FuzzVerify(f *testing.F) {
 		if _, err := host.VerifyAccess(token); err == nil && token != resign(token, []byte(testhost.Secret)) {
 			t.Errorf("verified %q", token)
 		}
-		if _, err := host.Refresh(t.Context(), token, plugin.Client{}); err == nil && token != resign(token, testhost.RefreshKey(t)) {
+		if _, err := host.Refresh(t.Context(), token, plugin.Device{}); err == nil && token != resign(token, testhost.RefreshKey(t)) {
 			t.Errorf("refreshed %q", token)
 		}
 		// Under the right signature, what the parser accepts is what another parser reads.

@@ -40,11 +40,11 @@ func TestWithDBStaysOnItsConnection(t *testing.T) {
 						return err
 					}
 					service := host.WithDB(tx)
-					tokens, err := service.Issue(ctx, "alice", plugin.Client{})
+					tokens, err := service.Issue(ctx, "alice", plugin.Device{})
 					if err != nil {
 						return err
 					}
-					if _, err := service.Refresh(ctx, tokens.Refresh.Token, plugin.Client{}); err != nil {
+					if _, err := service.Refresh(ctx, tokens.Refresh.Token, plugin.Device{}); err != nil {
 						return err
 					}
 					var rows []models.RefreshToken
@@ -73,17 +73,17 @@ func TestPendingConditions(t *testing.T) {
 		pending := db.Where("1 = 0").Limit(0).Order("nonsense")
 		for name, service := range map[string]func() *plugin.Service{
 			"Config": func() *plugin.Service {
-				return testhost.New(t, db, func(c *plugin.Config) { c.DB = pending }).Service
+				return testhost.New(t, db, func(c *plugin.Config) { c.DB = pending }).Service()
 			},
 			"WithDB": func() *plugin.Service { return testhost.New(t, db).WithDB(pending) },
 		} {
 			t.Run(name, func(t *testing.T) {
 				s, ctx := service(), t.Context()
-				first, err := s.Issue(ctx, name, plugin.Client{})
+				first, err := s.Issue(ctx, name, plugin.Device{})
 				if err != nil {
 					t.Fatal(err)
 				}
-				second, err := s.Refresh(ctx, first.Refresh.Token, plugin.Client{})
+				second, err := s.Refresh(ctx, first.Refresh.Token, plugin.Device{})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -179,7 +179,7 @@ func written(r *report, pg *engine) {
 	before := size()
 	whole := wal(func() {
 		for i := range refreshes {
-			tokens[i%sessions] = must(auth.Refresh(context.Background(), tokens[i%sessions], plugin.Client{})).Refresh.Token
+			tokens[i%sessions] = must(auth.Refresh(context.Background(), tokens[i%sessions], plugin.Device{})).Refresh.Token
 		}
 	})
 	r.section("Bytes written", fmt.Sprintf("PostgreSQL, %s refreshes of %d sessions. Every one rotates.", thousands(refreshes), sessions))
@@ -301,7 +301,7 @@ func middlewares(r *report) {
 	lite := openTunedSQLite()
 	defer lite.close()
 	auth := must(refreshtokens.New(refreshtokens.Config{DB: lite.db, Secret: []byte(secret), Logger: slog.New(slog.DiscardHandler)}))
-	token := must(auth.Issue(context.Background(), subject, plugin.Client{})).Access.Token
+	token := must(auth.Issue(context.Background(), subject, plugin.Device{})).Access.Token
 	ok := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
 
 	router := newRouter()

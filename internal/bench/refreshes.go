@@ -127,7 +127,7 @@ func repeats(auth *refreshtokens.Plugin) func() []request {
 	return func() []request {
 		all := make([]request, clients)
 		for i := range all {
-			tokens := must(auth.Refresh(context.Background(), mint(), plugin.Client{}))
+			tokens := must(auth.Refresh(context.Background(), mint(), plugin.Device{}))
 			all[i] = again(refreshPath, "refreshToken", tokens.Refresh.Token, refreshMark)
 		}
 		return all
@@ -135,7 +135,7 @@ func repeats(auth *refreshtokens.Plugin) func() []request {
 }
 
 func mintOurs(auth *refreshtokens.Plugin) func() string {
-	return func() string { return must(auth.Issue(context.Background(), subject, plugin.Client{})).Refresh.Token }
+	return func() string { return must(auth.Issue(context.Background(), subject, plugin.Device{})).Refresh.Token }
 }
 
 func mintFloor(e *engine) func() string {

@@ -58,7 +58,7 @@ func ours(e *engine, grace time.Duration) (*refreshtokens.Plugin, string) {
 			c.AbortWithStatus(http.StatusBadRequest)
 			return
 		}
-		tokens, err := auth.Issue(c.Request.Context(), body.Subject, refreshtokens.ClientOf(c))
+		tokens, err := auth.Issue(c.Request.Context(), body.Subject, refreshtokens.DeviceOf(c))
 		if err != nil {
 			c.AbortWithStatus(http.StatusInternalServerError)
 			return

@@ -85,7 +85,7 @@ func (h *Host) For(t testing.TB) *Host {
 // Login issues tokens as the host's log-in handler would.
 func (h *Host) Login(subject string) plugin.Tokens {
 	h.t.Helper()
-	tokens, err := h.Issue(h.t.Context(), subject, plugin.Client{UserAgent: "test/1.0", IP: "192.0.2.1"})
+	tokens, err := h.Issue(h.t.Context(), subject, plugin.Device{UserAgent: "test/1.0", IP: "192.0.2.1"})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -1,0 +1,164 @@
+package conformance_test
+
+import (
+	"context"
+	"encoding/json"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"gorm.io/gorm"
+
+	"github.com/seed-2f82c0fd/refreshtokens"
+	"github.com/seed-2f82c0fd/refreshtokens/internal/browsers"
+	"github.com/seed-2f82c0fd/refreshtokens/internal/testdb"
+	"github.com/seed-2f82c0fd/refreshtokens/internal/testhost"
+	"github.com/seed-2f82c0fd/refreshtokens/models"
+)
+
+// pause holds a refresh up at its first statement: the database stalls.
+type pause struct {
+	once    sync.Once
+	reached chan struct{}
+	resume  chan struct{}
+}
+
+type pauseKey struct{}
+
+func pauseStatements(t *testing.T, db *gorm.DB) {
+	t.Helper()
+	wait := func(db *gorm.DB) {
+		if p, ok := db.Statement.Context.Value(pauseKey{}).(*pause); ok {
+			p.once.Do(func() {
+				close(p.reached)
+				<-p.resume
+			})
+		}
+	}
+	if err := db.Callback().Query().Before("*").Register("test:pause", wait); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Callback().Update().Before("*").Register("test:pause", wait); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// httpServer is hosts with skewed clocks on one database, asked over HTTP.
+type httpServer struct {
+	t       *testing.T
+	clock   *testhost.Clock // of the first; the others' are behind by their skew
+	base    time.Time
+	routers []*gin.Engine
+}
+
+func (s *httpServer) Arrive(now time.Duration, host int, token browsers.Token) func(time.Duration) (browsers.Token, bool) {
+	s.clock.Set(s.base.Add(now))
+	p := &pause{reached: make(chan struct{}), resume: make(chan struct{})}
+	body := strings.NewReader(`{"refreshToken":"` + token.(string) + `"}`)
+	request := httptest.NewRequestWithContext(context.WithValue(s.t.Context(), pauseKey{}, p), http.MethodPost, testhost.RefreshPath, body)
+	request.Header.Set("Content-Type", "application/json")
+	recorder := httptest.NewRecorder()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.routers[host].ServeHTTP(recorder, request)
+	}()
+	select {
+	case <-p.reached:
+	case <-done:
+	}
+	return func(now time.Duration) (browsers.Token, bool) {
+		s.clock.Set(s.base.Add(now))
+		close(p.resume)
+		<-done
+		var tokens struct{ Refresh struct{ Token string } }
+		switch recorder.Code {
+		case http.StatusOK:
+			if err := json.Unmarshal(recorder.Body.Bytes(), &tokens); err != nil {
+				s.t.Error(err)
+			}
+		case http.StatusUnauthorized:
+		default:
+			s.t.Errorf("answered %d %s", recorder.Code, recorder.Body)
+		}
+		return tokens.Refresh.Token, recorder.Code == http.StatusOK
+	}
+}
+
+// TestWindowsOfTabs opens browser windows over HTTP: nobody is logged out, and each leaves one session, one rotation on.
+func TestWindowsOfTabs(t *testing.T) {
+	const windows = 25 // on each network
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		pauseStatements(t, db)
+		random := rand.New(rand.NewPCG(3, 4))
+		for _, network := range browsers.Networks {
+			for i := range windows {
+				window := browsers.NewWindow(random, network, testhost.Grace, testhost.Grace/2-2*time.Second)
+				server := &httpServer{t: t}
+				var first *testhost.Host
+				for range window.Hosts {
+					skew := time.Duration(random.Int64N(int64(window.Skew) + 1))
+					host := testhost.New(t, db, func(config *refreshtokens.Config) {
+						if first != nil {
+							config.Clock = func() time.Time { return first.Clock.Now().Add(-skew) }
+						}
+					})
+					if first == nil {
+						first, server.clock, server.base = host, host.Clock, host.Clock.Now()
+					}
+					server.routers = append(server.routers, host.Router)
+				}
+				token := first.Login("alice").Refresh.Token
+				generation := int64(1)
+				if i%2 == 0 {
+					token, generation = first.MustRefresh(token).Refresh.Token, 2
+				}
+				result := window.Open(random, server, time.Hour, token)
+				if result.LoggedOut > 0 {
+					t.Fatalf("%s, window %d: %d of %d tabs were logged out", network.Name, i, result.LoggedOut, window.Tabs)
+				}
+				rows := first.Rows()
+				if newest := rows[len(rows)-1]; newest.Generation != generation+1 || len(rows) != 1 {
+					t.Fatalf("%s, window %d: rows are %+v", network.Name, i, rows)
+				}
+				later := result.End + time.Duration(random.Int64N(int64(20*time.Minute)))
+				if _, ok := server.Arrive(later, 0, result.Jar)(later); !ok {
+					t.Fatalf("%s, window %d: the next refresh was refused", network.Name, i)
+				}
+				if err := db.Where("1 = 1").Delete(&models.RefreshToken{}).Error; err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	})
+}
+
+// TestOlderAnswerArrivesLast is a limit that the README states. Two tabs refresh just when the token becomes due again, one
+// before and one after that moment, and the older answer arrives last. The older token is then good for a grace period.
+func TestOlderAnswerArrivesLast(t *testing.T) {
+	for name, row := range map[string]struct {
+		idle   time.Duration
+		status int
+	}{
+		"refreshed within the grace period": {testhost.Grace, http.StatusOK},
+		"refreshed after it":                {testhost.Grace + time.Second, http.StatusUnauthorized},
+	} {
+		t.Run(name, func(t *testing.T) {
+			host := testhost.New(t, openSQLite(t))
+			live := host.MustRefresh(host.Login("alice").Refresh.Token).Refresh.Token
+			host.Clock.Advance(2*testhost.Grace - time.Second)
+			older := host.MustRefresh(live).Refresh.Token
+			host.Clock.Advance(time.Second)
+			if newer := host.MustRefresh(live).Refresh.Token; newer == older {
+				t.Fatal("the token did not rotate")
+			}
+			host.Clock.Advance(row.idle)
+			host.WantRefresh(older, row.status)
+		})
+	}
+}

@@ -1,0 +1,150 @@
+package conformance_test
+
+import (
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/seed-2f82c0fd/refreshtokens"
+	"github.com/seed-2f82c0fd/refreshtokens/internal/testdb"
+	"github.com/seed-2f82c0fd/refreshtokens/internal/testhost"
+	"github.com/seed-2f82c0fd/refreshtokens/models"
+	"github.com/seed-2f82c0fd/refreshtokens/plugin"
+)
+
+const parallel = 50
+
+// together runs work n times at once and returns the results.
+func together[T any](n int, work func(i int) T) []T {
+	results := make([]T, n)
+	start := make(chan struct{})
+	var wait sync.WaitGroup
+	for i := range n {
+		wait.Go(func() {
+			<-start
+			results[i] = work(i)
+		})
+	}
+	close(start)
+	wait.Wait()
+	return results
+}
+
+func TestParallelRefreshesShareOneSuccessor(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		host := testhost.New(t, db)
+		tokens := host.Login("alice")
+		for range 3 {
+			successors := together(parallel, func(int) string {
+				status, tokens := host.TryRefresh(tokens.Refresh.Token)
+				if status != http.StatusOK {
+					t.Errorf("answered %d", status)
+				}
+				return tokens.Refresh.Token
+			})
+			for _, successor := range successors {
+				if successor != successors[0] {
+					t.Fatal("the family forked")
+				}
+			}
+			tokens.Refresh.Token = successors[0]
+			host.Clock.Advance(2 * testhost.Grace) // a token repeats before it can rotate again
+		}
+		if rows := host.Rows(); len(rows) != 1 || rows[0].Generation != 4 {
+			t.Errorf("rows are %+v", rows)
+		}
+	})
+}
+
+func TestParallelRefreshesWithoutGraceHaveOneWinner(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		host := testhost.New(t, db, func(config *refreshtokens.Config) { config.GracePeriod = -1 })
+		tokens := host.Login("alice")
+		counts := map[int]int{}
+		for _, status := range together(parallel, func(int) int {
+			status, _ := host.TryRefresh(tokens.Refresh.Token)
+			return status
+		}) {
+			counts[status]++
+		}
+		if counts[http.StatusOK] != 1 || counts[http.StatusUnauthorized] != parallel-1 {
+			t.Errorf("answers are %v", counts)
+		}
+		if rows := host.Rows(); rows[0].RevokedFor != models.ReasonReuse {
+			t.Errorf("revoked for %q", rows[0].RevokedFor)
+		}
+	})
+}
+
+// TestLogoutBeatsRefresh: once log-out has answered 204, no token of that login lives, whoever else was refreshing it.
+func TestLogoutBeatsRefresh(t *testing.T) {
+	logouts := map[string]func(host *testhost.Host, tokens plugin.Tokens) int{
+		"logout": func(host *testhost.Host, tokens plugin.Tokens) int {
+			return host.PostToken(testhost.LogoutPath, tokens.Refresh.Token).Code
+		},
+		"delete one": func(host *testhost.Host, tokens plugin.Tokens) int {
+			return host.Bearer(http.MethodDelete, testhost.RefreshPath+"/"+host.SessionID(tokens), tokens.Access.Token).Code
+		},
+		"delete all": func(host *testhost.Host, tokens plugin.Tokens) int {
+			return host.Bearer(http.MethodDelete, testhost.RefreshPath, tokens.Access.Token).Code
+		},
+	}
+	for name, logout := range logouts {
+		t.Run(name, func(t *testing.T) {
+			testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+				host := testhost.New(t, db)
+				for range 10 {
+					tokens := host.Login("alice")
+					survivors := together(8, func(i int) string {
+						if i == 0 {
+							if status := logout(host, tokens); status != http.StatusNoContent {
+								t.Errorf("log-out answered %d", status)
+							}
+						}
+						_, next := host.TryRefresh(tokens.Refresh.Token)
+						return next.Refresh.Token
+					})
+					for _, token := range append(survivors, tokens.Refresh.Token) {
+						if token != "" {
+							host.WantRefresh(token, http.StatusUnauthorized)
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestStaleDatabase: a restored backup or a lagging replica logs nobody out, not even while tabs race.
+func TestStaleDatabase(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		host := testhost.New(t, db)
+		tokens := host.Login("alice")
+		backup := host.Rows()
+		for range 5 {
+			host.Clock.Advance(time.Hour)
+			tokens = host.MustRefresh(tokens.Refresh.Token)
+		}
+		host.DB.Save(&backup)
+
+		for _, status := range together(10, func(int) int {
+			status, _ := host.TryRefresh(tokens.Refresh.Token)
+			return status
+		}) {
+			if status != http.StatusOK {
+				t.Errorf("answered %d", status)
+			}
+		}
+		if rows := host.Rows(); rows[0].Generation != 7 {
+			t.Errorf("the generation is %d, want 7", rows[0].Generation)
+		}
+
+		// A row so stale that it looks idled out still ends at log-out.
+		host.DB.Save(&backup)
+		host.Clock.Advance(6*24*time.Hour + 20*time.Hour)
+		testhost.WantAnswer(t, host.PostToken(testhost.LogoutPath, tokens.Refresh.Token), http.StatusNoContent, "")
+	})
+}

@@ -1,0 +1,66 @@
+// Package httpapi reads request bodies and writes answers, for the routes and the middleware.
+package httpapi
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+)
+
+// The errors that a handler answers with. Each may wrap its cause, which goes to the logger and never to the client.
+var (
+	ErrNoToken      = errors.New("no bearer token") // 401, without an error code
+	ErrInvalidToken = errors.New("token refused")   // 401 with error="invalid_token" (RFC 6750 §3.1)
+	ErrForbidden    = errors.New("forbidden")       // 403
+	ErrNotFound     = errors.New("no such session") // 404
+)
+
+// BadRequest is an error in what the client sent, with a message for it.
+type BadRequest struct {
+	Status  int
+	Message string
+}
+
+func (b BadRequest) Error() string { return b.Message }
+
+type errorBody struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+}
+
+// Error answers err and aborts the chain. An error that is none of this package's is a fault of ours: a 500, whose cause
+// goes to c.Error and the logger. The reason for a 401 goes to the logger at debug level.
+func Error(c *gin.Context, logger *slog.Logger, err error) {
+	var bad BadRequest
+	switch {
+	case errors.As(err, &bad):
+		c.AbortWithStatusJSON(bad.Status, errorBody{bad.Status, bad.Message})
+	case errors.Is(err, ErrNotFound):
+		c.AbortWithStatusJSON(http.StatusNotFound, errorBody{http.StatusNotFound, "Not found"})
+	case errors.Is(err, ErrForbidden):
+		c.AbortWithStatusJSON(http.StatusForbidden, errorBody{http.StatusForbidden, "Forbidden"})
+	case errors.Is(err, ErrNoToken):
+		unauthorized(c, logger, err, "Bearer")
+	case errors.Is(err, ErrInvalidToken):
+		unauthorized(c, logger, err, `Bearer error="invalid_token"`)
+	default:
+		_ = c.Error(err)
+		logger.ErrorContext(c.Request.Context(), "refreshtokens: internal error", "error", err)
+		c.AbortWithStatusJSON(http.StatusInternalServerError, gin.H{"error": "Internal Server Error"})
+	}
+}
+
+// unauthorized answers 401 with one body for every reason, and the challenge of RFC 6750 §3.
+func unauthorized(c *gin.Context, logger *slog.Logger, reason error, challenge string) {
+	logger.DebugContext(c.Request.Context(), "refreshtokens: unauthorized", "reason", reason)
+	c.Header("WWW-Authenticate", challenge)
+	c.AbortWithStatusJSON(http.StatusUnauthorized, errorBody{http.StatusUnauthorized, "Please Authenticate"})
+}
+
+// NoStore is a middleware that forbids caching the answer (RFC 6749 §5.1).
+func NoStore(c *gin.Context) {
+	c.Header("Cache-Control", "no-store")
+	c.Header("Pragma", "no-cache")
+}

@@ -1,0 +1,67 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/seed-2f82c0fd/refreshtokens/models"
+)
+
+// What a rotation's statement needs room for: parameters, and bytes.
+const (
+	rotationParameters = 8
+	rotationLength     = 256
+)
+
+// Rotate makes next the row of its session, in one UPDATE by primary key. Its condition: the session is the subject's,
+// not revoked, and of an earlier generation. Rotate reports whether the condition held.
+//
+// With repeatable set, Rotate tries again after a broken connection. The first try may have been carried out; then the
+// second one finds its condition broken, and the caller must recognise that case.
+func (s *Store) Rotate(ctx context.Context, next *models.RefreshToken, repeatable bool) (bool, error) {
+	tries := once
+	if repeatable {
+		tries = again
+	}
+	result, _ := s.retry(ctx, tries, func() *gorm.DB {
+		db := s.on(ctx, s.prepared, next)
+		db.Statement.Vars = make([]any, 0, rotationParameters)
+		db.Statement.SQL.Grow(rotationLength)
+		earlier := clause.Expr{SQL: bySession + " AND generation < ?", Vars: []any{next.ID, next.Subject, next.Generation}}
+		return db.Clauses(rotation{next}, clause.Where{Exprs: []clause.Expression{earlier}}).UpdateColumns(next)
+	})
+	if result.Error != nil {
+		return false, fmt.Errorf("store: rotate session: %w", result.Error)
+	}
+	return result.RowsAffected > 0, nil
+}
+
+// rotation writes the SET clause of a refresh's UPDATE. GORM's own path from a map allocates more. It reads the row when
+// GORM builds the statement, after the host's callbacks have run.
+type rotation struct{ next *models.RefreshToken }
+
+// Name is part of GORM's clause.Interface.
+func (rotation) Name() string { return "SET" }
+
+// MergeClause is part of GORM's clause.Interface.
+func (r rotation) MergeClause(c *clause.Clause) { c.Expression = r }
+
+// Build is part of GORM's clause.Interface.
+func (r rotation) Build(b clause.Builder) {
+	assign(b, "generation = ", r.next.Generation)
+	assign(b, ", issued_at = ", r.next.IssuedAt)
+	assign(b, ", expires_at = ", r.next.ExpiresAt)
+	assign(b, ", user_agent = ", r.next.UserAgent)
+	assign(b, ", ip = ", r.next.IP)
+}
+
+// assign writes text and one parameter, as GORM's AddVar does for a plain value.
+func assign(b clause.Builder, text string, value any) {
+	stmt := b.(*gorm.Statement) //nolint:forcetypeassert // GORM has no other builder of statements
+	stmt.SQL.WriteString(text)
+	stmt.Vars = append(stmt.Vars, value)
+	stmt.BindVarTo(stmt, stmt, value)
+}

@@ -1,0 +1,53 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"gorm.io/gorm"
+
+	"github.com/seed-2f82c0fd/refreshtokens/models"
+)
+
+// Create inserts a row.
+func (s *Store) Create(ctx context.Context, row *models.RefreshToken) error {
+	result, _ := s.retry(ctx, once, func() *gorm.DB {
+		return s.on(ctx, s.prepared, row).Create(row)
+	})
+	if result.Error != nil {
+		return fmt.Errorf("store: create session: %w", result.Error)
+	}
+	return nil
+}
+
+// Find returns the row of a session, or nil where there is none.
+func (s *Store) Find(ctx context.Context, id models.Text) (*models.RefreshToken, error) {
+	var rows []models.RefreshToken
+	result, _ := s.retry(ctx, again, func() *gorm.DB {
+		// Not First, which logs a miss as an error.
+		return primary(s.on(ctx, s.prepared, &models.RefreshToken{})).Where("id = ?", id).Limit(1).Find(&rows)
+	})
+	if result.Error != nil {
+		return nil, fmt.Errorf("store: find session: %w", result.Error)
+	}
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	return &rows[0], nil
+}
+
+const isLive = "expires_at > ? AND created_at > ?"
+
+// ListLive returns at most limit of the subject's live sessions, newest use first.
+func (s *Store) ListLive(ctx context.Context, subject models.Text, now, cutoff int64, limit int) ([]models.RefreshToken, error) {
+	var rows []models.RefreshToken
+	result, _ := s.retry(ctx, again, func() *gorm.DB {
+		return primary(s.on(ctx, s.db, &models.RefreshToken{})).
+			Where("subject = ? AND revoked_at = 0 AND "+isLive, subject, now, cutoff).
+			Order("issued_at DESC, id DESC").Limit(limit).Find(&rows)
+	})
+	if result.Error != nil {
+		return nil, fmt.Errorf("store: list sessions: %w", result.Error)
+	}
+	return rows, nil
+}

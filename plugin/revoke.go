@@ -1,0 +1,74 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/seed-2f82c0fd/refreshtokens/internal/jose"
+	"github.com/seed-2f82c0fd/refreshtokens/models"
+)
+
+// Revoke ends the session of a refresh token. The token may be spent. It may also have expired, if it was spent before: then
+// its session may have moved on and still be live. An unspent token that has expired is of a session that idled out. Errors: [ErrNotFound], with the cause, where the
+// token is not of a live session; or the database's. Once it has returned nil, no token of that session can be refreshed.
+func (s *Service) Revoke(ctx context.Context, token string) error {
+	now := s.now()
+	claims, err := s.readRefresh(token, now)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotFound, err)
+	}
+	ctx, cancel := detach(ctx)
+	defer cancel()
+	id, subject := models.Text(claims.SessionID), models.Text(claims.Subject)
+	if claims.ExpiresAt <= now {
+		return found(s.store.RevokeSpent(ctx, id, subject, claims.Generation, now, s.cutoff(now), models.ReasonLogout))
+	}
+	return found(s.store.Revoke(ctx, id, subject, now, models.ReasonLogout))
+}
+
+// RevokeSession ends the subject's session of that id, or returns [ErrNotFound].
+func (s *Service) RevokeSession(ctx context.Context, subject, id string) error {
+	if !jose.ValidSessionID(id) {
+		return ErrNotFound
+	}
+	ctx, cancel := detach(ctx)
+	defer cancel()
+	return found(s.store.Revoke(ctx, models.Text(id), models.Text(subject), s.now(), models.ReasonRevoked))
+}
+
+// found makes an error of a session that was not there.
+func found(ended bool, err error) error {
+	if err == nil && !ended {
+		return ErrNotFound
+	}
+	return err
+}
+
+// RevokeAll ends all of the subject's sessions, but those whose ids are in except. It is no error if there are none.
+// Errors: [ErrInvalidSubject], or [ErrNotFound] where an id in except can't be a session's, and nothing is ended; or the
+// database's.
+func (s *Service) RevokeAll(ctx context.Context, subject string, except ...string) error {
+	if !jose.ValidSubject(subject) {
+		return ErrInvalidSubject
+	}
+	keep := make([]models.Text, 0, len(except))
+	for _, id := range except {
+		if !jose.ValidSessionID(id) {
+			return fmt.Errorf("except: %w", ErrNotFound)
+		}
+		keep = append(keep, models.Text(id))
+	}
+	ctx, cancel := detach(ctx)
+	defer cancel()
+	return s.store.RevokeAll(ctx, models.Text(subject), keep, s.now(), models.ReasonRevoked)
+}
+
+// revokeTimeout bounds a revocation.
+const revokeTimeout = 10 * time.Second
+
+// detach returns a context that the end of the request doesn't end. A revocation goes on when the client hangs up: a thief
+// must not keep the session alive, and who logs out must not stay logged in.
+func detach(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
+}
