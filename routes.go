@@ -28,13 +28,18 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/plugin/token"
 )
 
-// What a host's handlers name most. See package plugin, and [token.Claims].
+// The types that a host's handlers name most.
 type (
-	Config  = plugin.Config
+	// Config is [plugin.Config].
+	Config = plugin.Config
+	// Session is [plugin.Session].
 	Session = plugin.Session
-	Device  = plugin.Device
-	Tokens  = plugin.Tokens
-	Claims  = token.Claims
+	// Device is [plugin.Device].
+	Device = plugin.Device
+	// Tokens is [plugin.Tokens].
+	Tokens = plugin.Tokens
+	// Claims is [token.Claims].
+	Claims = token.Claims
 )
 
 // ErrSubjectRefused is for the host's Claims callback to return; see [plugin.ErrSubjectRefused].

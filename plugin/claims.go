@@ -2,13 +2,9 @@ package plugin
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
-	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/seed-2f82c0fd/refreshtokens/internal/jose"
 	"github.com/seed-2f82c0fd/refreshtokens/internal/strictjson"
@@ -69,26 +65,4 @@ func (s *Service) customClaims(ctx context.Context, row *models.RefreshToken) (m
 		return nil, fmt.Errorf("claims callback: %s", err.Error())
 	}
 	return nil, fmt.Errorf("claims callback: %w", err)
-}
-
-// mergeClaims adds the host's claims to ours.
-func mergeClaims(ours accessClaims, custom map[string]any) ([]byte, error) {
-	payload, err := json.Marshal(ours)
-	if err != nil || len(custom) == 0 {
-		return payload, err
-	}
-	for name := range custom {
-		if slices.ContainsFunc(jose.Reserved[:], func(r string) bool { return strings.EqualFold(r, name) }) {
-			return nil, fmt.Errorf("%w: %q is reserved", ErrInvalidClaims, name)
-		}
-		if !utf8.ValidString(name) {
-			return nil, fmt.Errorf("%w: the name %q is not UTF-8", ErrInvalidClaims, name)
-		}
-	}
-	more, err := json.Marshal(custom)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalidClaims, err)
-	}
-	payload[len(payload)-1] = ','
-	return append(payload, more[1:]...), nil
 }

@@ -43,9 +43,9 @@ func (s *Service) mint(row *models.RefreshToken, now int64, custom map[string]an
 	common.Type = jose.TypeAccess
 	common.IssuedAt = now
 	common.ExpiresAt = min(now+s.accessTTL, row.CreatedAt+s.sessionTTL)
-	accessPayload, err := mergeClaims(accessClaims{common, scope}, custom)
+	accessPayload, err := jose.Merge(accessClaims{common, scope}, custom)
 	if err != nil {
-		return Tokens{}, err
+		return Tokens{}, fmt.Errorf("%w: %w", ErrInvalidClaims, err)
 	}
 	access := s.accessKey.Sign(accessPayload)
 	if len(access) > jose.MaxLength {

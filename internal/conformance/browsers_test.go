@@ -19,6 +19,7 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/internal/testdb"
 	"github.com/seed-2f82c0fd/refreshtokens/internal/testhost"
 	"github.com/seed-2f82c0fd/refreshtokens/models"
+	"github.com/seed-2f82c0fd/refreshtokens/plugin/plugintest"
 )
 
 // pause holds a refresh up at its first statement: the database stalls.
@@ -51,7 +52,7 @@ func pauseStatements(t *testing.T, db *gorm.DB) {
 // httpServer is hosts with skewed clocks on one database, asked over HTTP.
 type httpServer struct {
 	t       *testing.T
-	clock   *testhost.Clock // of the first; the others' are behind by their skew
+	clock   *plugintest.Clock // of the first; the others' are behind by their skew
 	base    time.Time
 	routers []*gin.Engine
 }

@@ -375,10 +375,6 @@ func TestManyRefreshesLeaveOneRow(t *testing.T) {
 
 // --- helpers ---
 
-func claimsOf(claims map[string]any, err error) func(context.Context, plugin.Session) (map[string]any, error) {
-	return func(context.Context, plugin.Session) (map[string]any, error) { return claims, err }
-}
-
 // counter counts the statements that go through a *gorm.DB, transactions' BEGIN and COMMIT excluded.
 type counter struct {
 	mu sync.Mutex

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"gorm.io/gorm"
 
@@ -59,7 +60,7 @@ func (s *Store) revoke(ctx context.Context, now int64, why models.Reason, condit
 // padded repeats the last of ids up to a power of two, so that lists of any length make few texts of statements: each
 // text takes a place in the host's cache of prepared statements.
 func padded(ids []models.Text) []models.Text {
-	ids = ids[:len(ids):len(ids)]
+	ids = slices.Clip(ids) // append must not write into the caller's
 	for len(ids)&(len(ids)-1) != 0 {
 		ids = append(ids, ids[len(ids)-1])
 	}

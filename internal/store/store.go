@@ -63,5 +63,5 @@ func primary(db *gorm.DB) *gorm.DB {
 // unless the host turned that off for a pooler such as PgBouncer. They can't be used on a transaction or connection of the
 // host's, because GORM would send a prepared statement to the pool.
 func prepares(db *gorm.DB) bool {
-	return db.Name() != "postgres" && db.Statement.ConnPool == db.Config.ConnPool && !inTransaction(db)
+	return db.Name() != "postgres" && db.Statement.ConnPool == db.ConnPool && !inTransaction(db)
 }

@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +24,7 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/middleware"
 	"github.com/seed-2f82c0fd/refreshtokens/models"
 	"github.com/seed-2f82c0fd/refreshtokens/plugin"
+	"github.com/seed-2f82c0fd/refreshtokens/plugin/plugintest"
 )
 
 // Secret is the host's.
@@ -47,7 +47,7 @@ type Host struct {
 	*refreshtokens.Plugin
 	Router *gin.Engine
 	DB     *gorm.DB
-	Clock  *Clock
+	Clock  *plugintest.Clock
 	t      testing.TB
 }
 
@@ -55,7 +55,7 @@ type Host struct {
 func New(t testing.TB, db *gorm.DB, configure ...func(*refreshtokens.Config)) *Host {
 	t.Helper()
 	gin.SetMode(gin.TestMode)
-	clock := &Clock{now: time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)}
+	clock := plugintest.NewClock(time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC))
 	config := refreshtokens.Config{
 		DB:     db,
 		Secret: []byte(Secret),
@@ -206,31 +206,4 @@ func Sign(header, payload string, key []byte) string {
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte(input))
 	return input + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
-}
-
-// Clock is a clock that stands still until it is told to move.
-type Clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-// Now is for Config.Clock.
-func (c *Clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-// Advance moves the clock by d.
-func (c *Clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
-// Set moves the clock to an instant.
-func (c *Clock) Set(now time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = now
 }
