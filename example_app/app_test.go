@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 
 	"github.com/seed-2f82c0fd/refreshtokens/internal/testdb"
@@ -66,22 +68,40 @@ func (c client) account(got answer, status int) account {
 	return a
 }
 
-func eachApp(t *testing.T, test func(c client), logs ...*bytes.Buffer) {
-	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
-		logger := slog.New(slog.DiscardHandler)
-		if len(logs) > 0 {
-			logger = slog.New(slog.NewTextHandler(logs[0], nil))
-		}
-		if err := db.AutoMigrate(&user{}); err != nil {
-			t.Fatal(err)
-		}
-		settings := config{JWTSecret: strings.Repeat("s", 32), AccessTTL: 15 * time.Minute, RefreshTTL: time.Hour, SessionTTL: time.Hour, GracePeriod: 10 * time.Second}
-		a, err := newApp(db, settings, logger)
-		if err != nil {
-			t.Fatal(err)
-		}
-		test(client{t, a})
-	}, func(config *gorm.Config) { config.TranslateError = true })
+// eachApp runs test as a subtest on every database, with the example's own settings of GORM and SQLite.
+func eachApp(t *testing.T, test func(c client), logs ...io.Writer) {
+	t.Helper()
+	logger := slog.New(slog.DiscardHandler)
+	if len(logs) > 0 {
+		logger = slog.New(slog.NewTextHandler(logs[0], nil))
+	}
+	for _, engine := range testdb.Engines() {
+		t.Run(engine.Name, func(t *testing.T) {
+			dialector := engine.Open(t)
+			if engine.Name == "sqlite" {
+				dialector = sqlite.Open(sqliteDSN(t.TempDir() + "/example.db"))
+			}
+			db := testdb.Open(t, dialector, gormConfig(logger))
+			if err := db.AutoMigrate(&user{}); err != nil {
+				t.Fatal(err)
+			}
+			test(newClient(t, db, testSettings, logger))
+		})
+	}
+}
+
+var testSettings = config{
+	JWTSecret: "an example of a secret with more than 32 bytes",
+	AccessTTL: 15 * time.Minute, RefreshTTL: time.Hour, SessionTTL: time.Hour, GracePeriod: 30 * time.Second,
+}
+
+func newClient(t *testing.T, db *gorm.DB, settings config, logger *slog.Logger) client {
+	t.Helper()
+	a, err := newApp(db, settings, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client{t, a}
 }
 
 const (
@@ -192,56 +212,6 @@ func TestTooManyLogins(t *testing.T) {
 	})
 }
 
-// TestManyAtOnce: on the example's own database settings nothing is turned away.
-func TestManyAtOnce(t *testing.T) {
-	db, err := openDatabase(t.TempDir()+"/example.db", slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool, err := db.DB()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = pool.Close() })
-	if err := testdb.Migrate(t, db).AutoMigrate(&user{}); err != nil {
-		t.Fatal(err)
-	}
-	for name, row := range map[string]struct {
-		grace time.Duration
-		want  int
-	}{"grace": {10 * time.Second, 50}, "no grace": {0, 1}} {
-		t.Run(name, func(t *testing.T) {
-			settings := config{JWTSecret: strings.Repeat("s", 32), GracePeriod: row.grace}
-			a, err := newApp(db, settings, slog.New(slog.DiscardHandler))
-			if err != nil {
-				t.Fatal(err)
-			}
-			c := client{t, a}
-			email := strings.ReplaceAll(name, " ", "") + "@example.com"
-			token := c.account(c.do("POST", "/v1/auth/register", "", `{"name":"A","email":"`+email+`","password":"correct horse 1"}`), 201).Tokens.Refresh.Token
-			var mu sync.Mutex
-			statuses, successors := map[int]int{}, map[string]bool{}
-			var wait sync.WaitGroup
-			for range 50 {
-				wait.Go(func() {
-					got := c.do("POST", "/v1/auth/refresh-tokens", "", `{"refreshToken":"`+token+`"}`)
-					var tokens struct{ Refresh struct{ Token string } }
-					_ = json.Unmarshal([]byte(got.body), &tokens)
-					mu.Lock()
-					defer mu.Unlock()
-					statuses[got.status]++
-					successors[tokens.Refresh.Token] = true
-				})
-			}
-			wait.Wait()
-			delete(successors, "")
-			if statuses[200] != row.want || statuses[200]+statuses[401] != 50 || len(successors) != 1 {
-				t.Errorf("answers are %v, successors %d", statuses, len(successors))
-			}
-		})
-	}
-}
-
 func TestPanicsAndLogs(t *testing.T) {
 	var logs bytes.Buffer
 	eachApp(t, func(c client) {
@@ -258,35 +228,4 @@ func TestPanicsAndLogs(t *testing.T) {
 			}
 		}
 	}, &logs)
-}
-
-func TestDatabaseURL(t *testing.T) {
-	for _, row := range []struct{ url, dialect, says string }{
-		{"example.db", "sqlite", ""},
-		{"/tmp/example.db", "sqlite", ""},
-		{"sqlite:example.db", "sqlite", ""},
-		{"postgres://u:p@h:5432/d?sslmode=disable", "postgres", ""},
-		{"mysql://u:p@h:3306/d", "mysql", ""},
-		{"oracle://u:p@h/d", "", `scheme "oracle"`},
-		{"sqlite::memory:", "", "in-memory"},
-		{"host=h password=p", "", "is no URL"},
-	} {
-		dialector, err := dialectorOf(row.url)
-		if row.says != "" {
-			if err == nil || !strings.Contains(err.Error(), row.says) {
-				t.Errorf("%s: %v", row.url, err)
-			}
-			continue
-		}
-		if err != nil || dialector.Name() != row.dialect {
-			t.Errorf("%s: %v, %v", row.url, dialector, err)
-		}
-	}
-	dsn, err := mysqlDSN("mysql://us%40er:p%3Aw@host/db?tls=true&loc=Local")
-	if want := "us@er:p:w@tcp(host:3306)/db?loc=Local&tls=true"; err != nil || dsn != want {
-		t.Errorf("DSN is %s, %v, want %s", dsn, err, want)
-	}
-	if _, err := mysqlDSN("mysql://u:secret%zz@h/db"); err == nil || strings.Contains(err.Error(), "secret") {
-		t.Errorf("a broken URL: %v", err)
-	}
 }

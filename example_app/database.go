@@ -23,15 +23,7 @@ func openDatabase(databaseURL string, logger *slog.Logger) (*gorm.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := gorm.Open(dialector, &gorm.Config{
-		TranslateError: true, // a taken email is gorm.ErrDuplicatedKey on every dialect
-		Logger: gormlogger.NewSlogLogger(logger, gormlogger.Config{
-			SlowThreshold:             time.Second,
-			LogLevel:                  gormlogger.Warn,
-			IgnoreRecordNotFoundError: true,
-			ParameterizedQueries:      true, // no email or hash in the log
-		}),
-	})
+	db, err := gorm.Open(dialector, gormConfig(logger))
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
@@ -43,6 +35,18 @@ func openDatabase(databaseURL string, logger *slog.Logger) (*gorm.DB, error) {
 	pool.SetMaxIdleConns(16)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
 	return db, nil
+}
+
+func gormConfig(logger *slog.Logger) *gorm.Config {
+	return &gorm.Config{
+		TranslateError: true, // a taken email is gorm.ErrDuplicatedKey on every dialect
+		Logger: gormlogger.NewSlogLogger(logger, gormlogger.Config{
+			SlowThreshold:             time.Second,
+			LogLevel:                  gormlogger.Warn,
+			IgnoreRecordNotFoundError: true,
+			ParameterizedQueries:      true, // no email or hash in the log
+		}),
+	}
 }
 
 func closeDatabase(db *gorm.DB, logger *slog.Logger) {
