@@ -14,7 +14,7 @@ type config struct {
 	AccessTTL   time.Duration `env:"ACCESS_TTL" default:"15m" help:"How long an access token is good for."`
 	RefreshTTL  time.Duration `env:"REFRESH_TTL" default:"168h" help:"How long a refresh token may lie unused."`
 	SessionTTL  time.Duration `env:"SESSION_TTL" default:"720h" help:"How long after log-in a session ends, however much it is used."`
-	GracePeriod time.Duration `env:"GRACE_PERIOD" default:"10s" help:"How long a spent refresh token is answered with its successor again; 0 or less turns that off."`
+	GracePeriod time.Duration `env:"GRACE_PERIOD" default:"30s" help:"How long a spent refresh token is answered with its successor again. 0 or less turns that off."`
 }
 
 // plugin returns what refreshtokens is told of the settings, for which zero would mean the default.

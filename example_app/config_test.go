@@ -1,0 +1,67 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// parse reads the settings as main does. The result is also the text that was printed.
+func parse(t *testing.T, args ...string) (config, string) {
+	t.Helper()
+	var settings config
+	var printed bytes.Buffer
+	parser, err := kong.New(&settings, kong.Writers(&printed, &printed), kong.Exit(func(int) {}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = parser.Parse(args) // -h ends in an error, because Exit returns
+	return settings, printed.String()
+}
+
+// TestDefaults: the settings that nobody made are those of the contract.
+func TestDefaults(t *testing.T) {
+	for _, name := range []string{"ADDR", "DATABASE_URL", "JWT_SECRET", "ACCESS_TTL", "REFRESH_TTL", "SESSION_TTL", "GRACE_PERIOD"} {
+		t.Setenv(name, "")
+		if err := os.Unsetenv(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	settings, _ := parse(t)
+	want := config{
+		Addr: ":8080", DatabaseURL: "example.db",
+		AccessTTL: 15 * time.Minute, RefreshTTL: 168 * time.Hour, SessionTTL: 720 * time.Hour, GracePeriod: 30 * time.Second,
+	}
+	if settings != want {
+		t.Errorf("settings are %+v\nwant %+v", settings, want)
+	}
+
+	_, help := parse(t, "-h")
+	for _, row := range []struct{ flag, value, variable string }{
+		{"addr", `":8080"`, "ADDR"},
+		{"database-url", `"example.db"`, "DATABASE_URL"},
+		{"jwt-secret", "STRING", "JWT_SECRET"},
+		{"access-ttl", "15m", "ACCESS_TTL"},
+		{"refresh-ttl", "168h", "REFRESH_TTL"},
+		{"session-ttl", "720h", "SESSION_TTL"},
+		{"grace-period", "30s", "GRACE_PERIOD"},
+	} {
+		if !regexp.MustCompile(`(?s)--` + row.flag + `=` + row.value + `\s.*\(\$` + row.variable + `\)`).MatchString(help) {
+			t.Errorf("-h does not tell %+v:\n%s", row, help)
+		}
+	}
+}
+
+// TestGracePeriodOff: zero turns the grace period off, though the library takes it for the default.
+func TestGracePeriodOff(t *testing.T) {
+	for _, grace := range []string{"0s", "-1s"} {
+		settings, _ := parse(t, "--grace-period="+grace)
+		if got := settings.plugin().GracePeriod; got >= 0 {
+			t.Errorf("%s becomes %v", grace, got)
+		}
+	}
+}
