@@ -17,7 +17,6 @@ import (
 )
 
 const (
-	maxBody       = 8 << 10
 	weakPassword  = "password must have 8 characters or more, with a letter and a digit"
 	wrongEmail    = "email must be an email address"
 	wrongName     = "name must have 1 to 100 characters"
@@ -28,31 +27,12 @@ const (
 	validEmail = "required,max=255,email"
 )
 
-// bind reads a JSON body into dst and answers 400 with the message where that fails.
-func bind(c *gin.Context, dst any, message string) bool {
-	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxBody)
-	err := c.ShouldBindJSON(dst)
-	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-		fail(c, http.StatusRequestEntityTooLarge, "The body may have 8 KiB at most")
-		return false
-	}
-	if err != nil {
-		fail(c, http.StatusBadRequest, message)
-		return false
-	}
-	return true
-}
-
 func (a *app) register(c *gin.Context) {
-	var body struct {
-		Name     string `json:"name"`
-		Email    string `json:"email"`
-		Password string `json:"password"`
-	}
-	if !bind(c, &body, "The body must be a JSON object with the strings name, email and password") {
+	var name, email, password string
+	if !bind(c, fields{"name": &name, "email": &email, "password": &password}, "The body must be a JSON object with the strings name, email and password") {
 		return
 	}
-	u := user{ID: uuid.NewString(), Name: strings.TrimSpace(body.Name), Email: models.Text(normalEmail(body.Email)), Role: "user"}
+	u := user{ID: uuid.NewString(), Name: strings.TrimSpace(name), Email: models.Text(normalEmail(email)), Role: "user"}
 	switch {
 	case a.validate.Var(u.Email, validEmail) != nil:
 		fail(c, http.StatusBadRequest, wrongEmail)
@@ -60,12 +40,12 @@ func (a *app) register(c *gin.Context) {
 	case a.validate.Var(u.Name, "required,max=100") != nil || strings.ContainsFunc(u.Name, unicode.IsControl):
 		fail(c, http.StatusBadRequest, wrongName)
 		return
-	case !goodPassword(body.Password):
+	case !goodPassword(password):
 		fail(c, http.StatusBadRequest, weakPassword)
 		return
 	}
 	var err error
-	if u.PasswordHash, err = a.passwords.hash(c.Request.Context(), body.Password); err != nil {
+	if u.PasswordHash, err = a.passwords.hash(c.Request.Context(), password); err != nil {
 		a.broken(c, err)
 		return
 	}
@@ -82,14 +62,16 @@ func (a *app) register(c *gin.Context) {
 }
 
 func (a *app) login(c *gin.Context) {
-	var body struct {
-		Email    string `json:"email" binding:"required"`
-		Password string `json:"password" binding:"required"`
-	}
-	if !bind(c, &body, "The body must be a JSON object with the strings email and password") {
+	const wrongBody = "The body must be a JSON object with the strings email and password"
+	var email, password string
+	if !bind(c, fields{"email": &email, "password": &password}, wrongBody) {
 		return
 	}
-	email := normalEmail(body.Email)
+	if email == "" || password == "" {
+		fail(c, http.StatusBadRequest, wrongBody)
+		return
+	}
+	email = normalEmail(email)
 	if a.logins.OnLimit(c.Writer, c.Request, c.ClientIP()+" "+email) {
 		c.Header("Retry-After", "60")
 		fail(c, http.StatusTooManyRequests, tooManyLogins)
@@ -104,7 +86,7 @@ func (a *app) login(c *gin.Context) {
 		a.broken(c, err)
 		return
 	}
-	match, err := a.passwords.matches(c.Request.Context(), u, body.Password)
+	match, err := a.passwords.matches(c.Request.Context(), u, password)
 	if err != nil {
 		a.broken(c, err)
 		return
@@ -161,13 +143,11 @@ func (a *app) show(c *gin.Context) {
 
 // changePassword also logs out every other device, in the same transaction.
 func (a *app) changePassword(c *gin.Context) {
-	var body struct {
-		Password string `json:"password"`
-	}
-	if !bind(c, &body, weakPassword) {
+	var password string
+	if !bind(c, fields{"password": &password}, weakPassword) {
 		return
 	}
-	if !goodPassword(body.Password) {
+	if !goodPassword(password) {
 		fail(c, http.StatusBadRequest, weakPassword)
 		return
 	}
@@ -175,7 +155,7 @@ func (a *app) changePassword(c *gin.Context) {
 	if u == nil {
 		return
 	}
-	hash, err := a.passwords.hash(c.Request.Context(), body.Password)
+	hash, err := a.passwords.hash(c.Request.Context(), password)
 	if err != nil {
 		a.broken(c, err)
 		return

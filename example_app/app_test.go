@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/go-chi/httprate"
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 
@@ -89,6 +90,9 @@ func eachApp(t *testing.T, test func(c client), logs ...io.Writer) {
 		})
 	}
 }
+
+// unlimited is for tests that log in more often than a user would.
+func unlimited() *httprate.RateLimiter { return httprate.NewRateLimiter(100_000, time.Minute) }
 
 var testSettings = config{
 	JWTSecret: "an example of a secret with more than 32 bytes",
@@ -175,20 +179,19 @@ func TestBadInput(t *testing.T) {
 			{"POST", "/v1/auth/register", `{"name":"B","email":"b@example.com","password":"abcdefgh"}`, 400, weakPassword},
 			{"POST", "/v1/auth/register", `{"name":"B","email":"b","password":"correct horse 1"}`, 400, wrongEmail},
 			{"POST", "/v1/auth/register", `{"name":"","email":"b@example.com","password":"correct horse 1"}`, 400, wrongName},
-			{"POST", "/v1/auth/register", `{"name":1}`, 400, "The body must be a JSON object with the strings name, email and password"},
-			{"POST", "/v1/auth/register", `x`, 400, "The body must be a JSON object with the strings name, email and password"},
-			{"POST", "/v1/auth/register", `{"name":"` + strings.Repeat("x", 9000) + `"}`, 413, "The body may have 8 KiB at most"},
+			{"POST", "/v1/auth/register", `{"name":1}`, 400, registerBody},
+			{"POST", "/v1/auth/register", `x`, 400, registerBody},
+			{"POST", "/v1/auth/register", `{"name":"` + strings.Repeat("x", 9000) + `"}`, 413, bodyTooLarge},
 			{"POST", "/v1/auth/register", `{"name":" ","email":"b@example.com","password":"correct horse 1"}`, 400, wrongName},
 			{"POST", "/v1/auth/register", `{"name":"a\u0000b","email":"b@example.com","password":"correct horse 1"}`, 400, wrongName},
 			{"POST", "/v1/auth/register", `{"name":"B","email":"a\u0000b@example.com","password":"correct horse 1"}`, 400, wrongEmail},
 			{"POST", "/v1/auth/login", `{"email":"a\u0000b@example.com","password":"x"}`, 401, wrongLogin},
 			{"POST", "/v1/auth/login", `{"email":"àda@example.com","password":"correct horse 1"}`, 401, wrongLogin},
-			{"POST", "/v1/auth/login", `{}`, 400, "The body must be a JSON object with the strings email and password"},
+			{"POST", "/v1/auth/login", `{}`, 400, loginBody},
 			{"POST", "/v1/auth/login", `{"email":"nobody@example.com","password":"x"}`, 401, wrongLogin},
 			{"GET", "/nowhere", ``, 404, "Not found"},
 		} {
-			got := c.do(row.method, row.path, "", row.body)
-			c.want(got, row.status, fmt.Sprintf(`{"code":%d,"message":%q}`, row.status, row.message))
+			c.want(c.do(row.method, row.path, "", row.body), row.status, failure(row.status, row.message))
 		}
 		c.want(c.do("GET", "/healthz", "", ""), 200, `{"status":"ok"}`)
 	})
