@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -17,16 +18,15 @@ import (
 )
 
 const (
-	weakPassword  = "password must have 8 characters or more, with a letter and a digit"
-	wrongEmail    = "email must be an email address"
-	wrongName     = "name must have 1 to 100 characters"
-	takenEmail    = "Email already taken"
-	wrongLogin    = "Incorrect email or password"
-	tooManyLogins = "Too many log-ins, try again in a minute"
+	weakPassword = "password must have 8 characters or more, with a letter and a digit"
+	wrongEmail   = "email must be an email address"
+	wrongName    = "name must have 1 to 100 characters"
+	takenEmail   = "Email already taken"
 
 	validEmail = "required,max=255,email"
 )
 
+// register makes a user and logs them in, both or neither.
 func (a *app) register(c *gin.Context) {
 	var name, email, password string
 	if !bind(c, fields{"name": &name, "email": &email, "password": &password}, "The body must be a JSON object with the strings name, email and password") {
@@ -44,12 +44,20 @@ func (a *app) register(c *gin.Context) {
 		fail(c, http.StatusBadRequest, weakPassword)
 		return
 	}
+	ctx := c.Request.Context()
 	var err error
-	if u.PasswordHash, err = a.passwords.hash(c.Request.Context(), password); err != nil {
+	if u.PasswordHash, err = a.passwords.hash(ctx, password); err != nil {
 		a.broken(c, err)
 		return
 	}
-	err = a.db.WithContext(c.Request.Context()).Create(&u).Error
+	var tokens plugin.Tokens
+	err = a.transaction(ctx, func(ctx context.Context, tx *gorm.DB) (err error) {
+		if err := tx.Create(&u).Error; err != nil {
+			return err
+		}
+		tokens, err = a.auth.WithDB(tx).Issue(ctx, u.ID, refreshtokens.DeviceOf(c))
+		return err
+	})
 	if errors.Is(err, gorm.ErrDuplicatedKey) {
 		fail(c, http.StatusBadRequest, takenEmail)
 		return
@@ -58,90 +66,23 @@ func (a *app) register(c *gin.Context) {
 		a.broken(c, err)
 		return
 	}
-	a.answerTokens(c, http.StatusCreated, &u)
+	answerTokens(c, http.StatusCreated, &u, tokens)
 }
 
-func (a *app) login(c *gin.Context) {
-	const wrongBody = "The body must be a JSON object with the strings email and password"
-	var email, password string
-	if !bind(c, fields{"email": &email, "password": &password}, wrongBody) {
-		return
-	}
-	if email == "" || password == "" {
-		fail(c, http.StatusBadRequest, wrongBody)
-		return
-	}
-	email = normalEmail(email)
-	if a.logins.OnLimit(c.Writer, c.Request, c.ClientIP()+" "+email) {
-		c.Header("Retry-After", "60")
-		fail(c, http.StatusTooManyRequests, tooManyLogins)
-		return
-	}
-	if a.validate.Var(email, validEmail) != nil {
-		failLogin(c)
-		return
-	}
-	u, err := findUser(a.db.WithContext(c.Request.Context()), "email = ?", email)
-	if err != nil {
-		a.broken(c, err)
-		return
-	}
-	match, err := a.passwords.matches(c.Request.Context(), u, password)
-	if err != nil {
-		a.broken(c, err)
-		return
-	}
-	if !match {
-		failLogin(c)
-		return
-	}
-	a.answerTokens(c, http.StatusOK, u)
-}
-
-func failLogin(c *gin.Context) {
-	c.Header("WWW-Authenticate", "Bearer")
-	fail(c, http.StatusUnauthorized, wrongLogin)
-}
-
-// answerTokens logs the user in.
-func (a *app) answerTokens(c *gin.Context, status int, u *user) {
-	tokens, err := a.auth.Issue(c.Request.Context(), u.ID, refreshtokens.DeviceOf(c))
-	if errors.Is(err, plugin.ErrSubjectRefused) { // deleted a moment ago
-		failLogin(c)
-		return
-	}
-	if err != nil {
-		a.broken(c, err)
-		return
-	}
-	c.Header("Cache-Control", "no-store")
-	c.JSON(status, struct {
-		User   *user         `json:"user"`
-		Tokens plugin.Tokens `json:"tokens"`
-	}{u, tokens})
-}
-
-// me returns the caller, or answers for the caller that is no more.
-func (a *app) me(c *gin.Context) *user {
-	u, err := findUser(a.db.WithContext(c.Request.Context()), "id = ?", middleware.Subject(c))
-	if err != nil {
-		a.broken(c, err)
-		return nil
-	}
-	if u == nil {
-		c.Header("WWW-Authenticate", `Bearer error="invalid_token"`)
-		fail(c, http.StatusUnauthorized, "Please Authenticate")
-	}
-	return u
-}
-
+// show answers the caller.
 func (a *app) show(c *gin.Context) {
-	if u := a.me(c); u != nil {
-		c.JSON(http.StatusOK, u)
+	u, err := findUser(a.dbOf(c.Request.Context()), "id = ?", middleware.Subject(c))
+	if err == nil && u == nil {
+		err = plugin.ErrRevoked
 	}
+	if err != nil {
+		a.failCaller(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, u)
 }
 
-// changePassword also logs out every other device, in the same transaction.
+// changePassword also logs out every other device.
 func (a *app) changePassword(c *gin.Context) {
 	var password string
 	if !bind(c, fields{"password": &password}, weakPassword) {
@@ -151,43 +92,70 @@ func (a *app) changePassword(c *gin.Context) {
 		fail(c, http.StatusBadRequest, weakPassword)
 		return
 	}
-	u := a.me(c)
-	if u == nil {
-		return
-	}
 	hash, err := a.passwords.hash(c.Request.Context(), password)
 	if err != nil {
 		a.broken(c, err)
 		return
 	}
-	claims, _ := middleware.Claims(c)
-	ctx := c.Request.Context()
-	err = a.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+	var u *user
+	err = a.asCaller(c, func(ctx context.Context, tx *gorm.DB, caller *user, sessionID string) error {
+		u = caller
 		if err := tx.Model(u).Update("password_hash", hash).Error; err != nil {
 			return err
 		}
-		return a.auth.WithDB(tx).RevokeAll(ctx, u.ID, claims.SessionID)
+		return a.auth.WithDB(tx).RevokeAll(ctx, u.ID, sessionID)
 	})
 	if err != nil {
-		a.broken(c, err)
+		a.failCaller(c, err)
 		return
 	}
 	c.JSON(http.StatusOK, u)
 }
 
-// remove deletes the user and ends all of their logins.
+// remove deletes the user and ends all of their sessions.
 func (a *app) remove(c *gin.Context) {
-	ctx := c.Request.Context()
-	subject := middleware.Subject(c)
-	err := a.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		if err := tx.Where("id = ?", subject).Delete(&user{}).Error; err != nil {
+	err := a.asCaller(c, func(ctx context.Context, tx *gorm.DB, caller *user, _ string) error {
+		if err := tx.Delete(caller).Error; err != nil {
 			return err
 		}
-		return a.auth.WithDB(tx).RevokeAll(ctx, subject)
+		return a.auth.WithDB(tx).RevokeAll(ctx, caller.ID)
 	})
 	if err != nil {
-		a.broken(c, err)
+		a.failCaller(c, err)
 		return
 	}
 	c.Status(http.StatusNoContent)
+}
+
+// asCaller runs do in a transaction that locks the caller's row. It returns [plugin.ErrRevoked] where the caller's
+// session has ended since RequireAuth looked: a thief who was just logged out must not change the password any more.
+func (a *app) asCaller(c *gin.Context, do func(ctx context.Context, tx *gorm.DB, caller *user, sessionID string) error) error {
+	claims, _ := middleware.Claims(c)
+	return a.transaction(c.Request.Context(), func(ctx context.Context, tx *gorm.DB) error {
+		caller, err := lockUser(tx, claims.Subject)
+		if err != nil {
+			return err
+		}
+		if caller == nil {
+			return plugin.ErrRevoked
+		}
+		_, err = a.auth.WithDB(tx).Session(ctx, caller.ID, claims.SessionID)
+		if errors.Is(err, plugin.ErrNotFound) {
+			return plugin.ErrRevoked
+		}
+		if err != nil {
+			return err
+		}
+		return do(ctx, tx, caller, claims.SessionID)
+	})
+}
+
+// failCaller answers a request that RequireAuth let through.
+func (a *app) failCaller(c *gin.Context, err error) {
+	if !errors.Is(err, plugin.ErrRevoked) {
+		a.broken(c, err)
+		return
+	}
+	c.Header("WWW-Authenticate", `Bearer error="invalid_token"`)
+	fail(c, http.StatusUnauthorized, "Please Authenticate")
 }

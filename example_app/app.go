@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/seed-2f82c0fd/refreshtokens"
 	"github.com/seed-2f82c0fd/refreshtokens/middleware"
-	"github.com/seed-2f82c0fd/refreshtokens/plugin"
 )
 
 // app is what the handlers share.
@@ -73,18 +71,6 @@ func newApp(db *gorm.DB, settings config, logger *slog.Logger) (*app, error) {
 	me.PATCH("", a.changePassword)
 	me.DELETE("", a.remove)
 	return a, nil
-}
-
-// claims puts the user's present role into every access token, and refuses users that are gone.
-func (a *app) claims(ctx context.Context, session plugin.Session) (map[string]any, error) {
-	u, err := findUser(a.db.WithContext(ctx), "id = ?", session.Subject)
-	if err != nil {
-		return nil, err
-	}
-	if u == nil {
-		return nil, plugin.ErrSubjectRefused
-	}
-	return map[string]any{"role": u.Role}, nil
 }
 
 func (a *app) health(c *gin.Context) {

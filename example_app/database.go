@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -57,6 +58,25 @@ func closeDatabase(db *gorm.DB, logger *slog.Logger) {
 	if err != nil {
 		logger.Warn("close database", "error", err)
 	}
+}
+
+type transactionKey struct{}
+
+// transaction runs do in a transaction. The ctx that do gets carries it to dbOf, for the Claims callback that Issue calls:
+// on another connection the callback would not see what do has written. It would also wait for ever once every connection
+// of the pool is in a transaction that waits for one more.
+func (a *app) transaction(ctx context.Context, do func(ctx context.Context, tx *gorm.DB) error) error {
+	return a.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		return do(context.WithValue(ctx, transactionKey{}, tx), tx)
+	})
+}
+
+// dbOf returns the transaction that ctx carries, or else the pool.
+func (a *app) dbOf(ctx context.Context) *gorm.DB {
+	if tx, ok := ctx.Value(transactionKey{}).(*gorm.DB); ok {
+		return tx.WithContext(ctx)
+	}
+	return a.db.WithContext(ctx)
 }
 
 func dialectorOf(databaseURL string) (gorm.Dialector, error) {

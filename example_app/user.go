@@ -3,12 +3,12 @@ package main
 import (
 	"context"
 	"strings"
-	"unicode"
 
-	"github.com/alexedwards/argon2id"
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/seed-2f82c0fd/refreshtokens/models"
+	"github.com/seed-2f82c0fd/refreshtokens/plugin"
 )
 
 // user is a row of the host's own table. What is tagged for JSON is what clients may see.
@@ -30,65 +30,25 @@ func findUser(db *gorm.DB, condition string, value string) (*user, error) {
 	return &users[0], nil
 }
 
+// lockUser is findUser by id in a transaction. It also keeps every other transaction from the row until this one ends. On
+// SQLite the transaction itself does that: see sqliteDSN.
+func lockUser(tx *gorm.DB, id string) (*user, error) {
+	return findUser(tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}), "id = ?", id)
+}
+
 // normalEmail makes one of an address's spellings the one that is stored.
 func normalEmail(email string) string {
 	return strings.ToLower(strings.TrimSpace(email))
 }
 
-// goodPassword asks for 8 characters with a letter and a digit among them.
-func goodPassword(password string) bool {
-	return len([]rune(password)) >= 8 &&
-		strings.ContainsFunc(password, unicode.IsLetter) && strings.ContainsFunc(password, unicode.IsDigit)
-}
-
-// hasher hashes passwords with Argon2id, at the OWASP cheat sheet's setting of 19 MiB and two passes, and so many at
-// a time as there are places: a crowd at the log-in waits instead of eating the memory.
-type hasher struct {
-	places chan struct{}
-	params argon2id.Params
-	dummy  string // for users that aren't there, so that they take as long
-}
-
-func newHasher(places int) (*hasher, error) {
-	h := &hasher{
-		places: make(chan struct{}, places),
-		params: argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32},
+// claims puts the user's present role into every access token, and refuses users that are gone.
+func (a *app) claims(ctx context.Context, session plugin.Session) (map[string]any, error) {
+	u, err := findUser(a.dbOf(ctx), "id = ?", session.Subject)
+	if err != nil {
+		return nil, err
 	}
-	var err error
-	h.dummy, err = argon2id.CreateHash("", &h.params)
-	return h, err
-}
-
-// take waits for a place, unless ctx ends first.
-func (h *hasher) take(ctx context.Context) error {
-	select {
-	case h.places <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	if u == nil {
+		return nil, plugin.ErrSubjectRefused
 	}
-}
-
-func (h *hasher) release() { <-h.places }
-
-func (h *hasher) hash(ctx context.Context, password string) (string, error) {
-	if err := h.take(ctx); err != nil {
-		return "", err
-	}
-	defer h.release()
-	return argon2id.CreateHash(password, &h.params)
-}
-
-// matches reports whether the password is the user's. It takes as long for a nil user, whom no password matches.
-func (h *hasher) matches(ctx context.Context, u *user, password string) (bool, error) {
-	hash := h.dummy
-	if u != nil {
-		hash = u.PasswordHash
-	}
-	if err := h.take(ctx); err != nil {
-		return false, err
-	}
-	defer h.release()
-	match, err := argon2id.ComparePasswordAndHash(password, hash)
-	return match && u != nil, err
+	return map[string]any{"role": u.Role}, nil
 }
