@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// connection is a client of a server's.
+type connection struct {
+	*net.TCPConn
+	t *testing.T
+}
+
+func dial(t *testing.T, server *httptest.Server) connection {
+	t.Helper()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return connection{conn.(*net.TCPConn), t}
+}
+
+// send sends a request, but for the last bytes of its body where missing is not zero.
+func (c connection) send(method, path, access, body string, missing int) {
+	c.t.Helper()
+	_, err := fmt.Fprintf(c, "%s %s HTTP/1.1\r\nHost: example\r\nAuthorization: Bearer %s\r\n"+
+		"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", method, path, access, len(body), body[:len(body)-missing])
+	if err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c connection) answer() answer {
+	c.t.Helper()
+	response, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return answer{response.StatusCode, string(body), response.Header}
+}
+
+// TestHalfClosed: a client that closes its half of the connection, once it has sent its request, gets its answer.
+func TestHalfClosed(t *testing.T) {
+	eachApp(t, func(c client) {
+		server := httptest.NewServer(c.app.router)
+		defer server.Close()
+		ask := func(method, path, access, body string) answer {
+			conn := dial(c.t, server)
+			conn.send(method, path, access, body, 0)
+			if err := conn.CloseWrite(); err != nil {
+				c.t.Fatal(err)
+			}
+			return conn.answer()
+		}
+		first := c.account(ask("POST", "/v1/auth/register", "", ada), 201).Tokens
+		for range 25 {
+			c.want(ask("POST", "/v1/auth/login", "", adaLogin), 200, "")
+			c.want(ask("POST", "/v1/auth/refresh-tokens", "", `{"refreshToken":"`+first.Refresh.Token+`"}`), 200, "")
+		}
+		access := first.Access.Token
+		c.want(ask("GET", "/v1/users/me", access, ""), 200, "")
+		c.want(ask("GET", "/v1/auth/refresh-tokens", access, ""), 200, "")
+		c.want(ask("PATCH", "/v1/users/me", access, `{"password":"battery staple 2"}`), 200, "")
+		c.want(ask("DELETE", "/v1/users/me", access, ""), 204, "")
+	})
+}
+
+// lines is a log, a line at a time.
+type lines chan string
+
+func (l lines) Write(line []byte) (int, error) {
+	l <- string(line)
+	return len(line), nil
+}
+
+// TestHangingUpIsNoError: a client that is gone, in the middle of its request or after it, leaves one line in the log, which
+// tells of no failure.
+func TestHangingUpIsNoError(t *testing.T) {
+	logs := make(lines, 1000)
+	eachApp(t, func(c client) {
+		c.want(c.do("POST", "/v1/auth/register", "", ada), 201, "")
+		access := c.account(c.do("POST", "/v1/auth/login", "", adaLogin), 200).Tokens.Access.Token
+		for len(logs) > 0 {
+			<-logs
+		}
+		server := httptest.NewServer(c.app.router)
+		defer server.Close()
+		for _, row := range []struct {
+			method, path, body string
+			missing            int
+		}{
+			{"POST", "/v1/auth/login", adaLogin, 0},
+			{"POST", "/v1/auth/login", adaLogin, 20},
+			{"POST", "/v1/auth/register", strings.Replace(ada, "Ada@", "eve@", 1), 0},
+			{"GET", "/v1/users/me", "", 0},
+			{"PATCH", "/v1/users/me", `{"password":"battery staple 2"}`, 0},
+			{"GET", "/healthz", "", 0},
+			{"DELETE", "/v1/users/me", "", 0},
+		} {
+			conn := dial(c.t, server)
+			conn.send(row.method, row.path, access, row.body, row.missing)
+			if err := conn.Close(); err != nil {
+				c.t.Fatal(err)
+			}
+			line := <-logs
+			if !strings.Contains(line, "msg=request") || strings.Contains(line, "ERROR") || strings.Contains(line, "error=") || strings.Contains(line, "status=5") {
+				c.t.Errorf("%s %s: the log has %s", row.method, row.path, line)
+			}
+		}
+		server.Close() // waits for requests
+		for len(logs) > 0 {
+			c.t.Errorf("the log also has %s", <-logs)
+		}
+	}, logs)
+}
