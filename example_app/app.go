@@ -58,7 +58,7 @@ func newApp(db *gorm.DB, settings config, logger *slog.Logger) (*app, error) {
 	if err := a.router.SetTrustedProxies(nil); err != nil { // behind a proxy, name it here
 		return nil, fmt.Errorf("trusted proxies: %w", err)
 	}
-	a.router.Use(requestid.New(), finish, a.log, gin.CustomRecoveryWithWriter(nil, a.recovered))
+	a.router.Use(checkRequestID, requestid.New(), finish, a.log, gin.CustomRecoveryWithWriter(nil, a.recovered))
 	a.router.NoRoute(func(c *gin.Context) { fail(c, http.StatusNotFound, "Not found") })
 	a.router.GET("/healthz", a.health)
 

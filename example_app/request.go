@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"regexp"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -18,4 +19,15 @@ func finish(c *gin.Context) {
 	defer cancel()
 	c.Request = c.Request.WithContext(ctx)
 	c.Next()
+}
+
+const requestIDHeader = "X-Request-Id"
+
+var goodRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// checkRequestID drops an id that is too long, or strange, for the log and the answer. requestid.New then makes another.
+func checkRequestID(c *gin.Context) {
+	if !goodRequestID.MatchString(c.GetHeader(requestIDHeader)) {
+		c.Request.Header.Del(requestIDHeader)
+	}
 }

@@ -125,3 +125,41 @@ func TestHangingUpIsNoError(t *testing.T) {
 		}
 	}, logs)
 }
+
+func TestRequestID(t *testing.T) {
+	logs := make(lines, 1000)
+	eachApp(t, func(c client) {
+		for len(logs) > 0 {
+			<-logs
+		}
+		for _, row := range []struct {
+			name, id string
+			kept     bool
+		}{
+			{"of a proxy", "0af7651916cd43dd8448eb211c80319c", true},
+			{"every character", "aZ09._-", true},
+			{"the longest", strings.Repeat("a", 64), true},
+			{"too long", strings.Repeat("a", 65), false},
+			{"30 KB", strings.Repeat("a", 30_000), false},
+			{"none", "", false},
+			{"a space", "a b", false},
+			{"a line feed", "a\nb", false},
+			{"a line feed at the end", "a\n", false},
+			{"an escape sequence", "\x1b[31m", false},
+			{"markup", "<script>", false},
+			{"not ASCII", "é", false},
+		} {
+			request := httptest.NewRequest(http.MethodGet, "/healthz", http.NoBody)
+			request.Header.Set("X-Request-Id", row.id)
+			recorder := httptest.NewRecorder()
+			c.app.router.ServeHTTP(recorder, request)
+			got := recorder.Header().Get("X-Request-Id")
+			if (got == row.id) != row.kept || len(got) < 7 || len(got) > 64 {
+				c.t.Errorf("%s: answered %.100q", row.name, got)
+			}
+			if line := <-logs; !strings.Contains(line, "request_id="+got) {
+				c.t.Errorf("%s: the log has %.200q", row.name, line)
+			}
+		}
+	}, logs)
+}
