@@ -28,8 +28,9 @@ const (
 
 // register makes a user and logs them in, both or neither.
 func (a *app) register(c *gin.Context) {
+	const wrongBody = "The body must be a JSON object with the strings name, email and password"
 	var name, email, password string
-	if !bind(c, fields{"name": &name, "email": &email, "password": &password}, "The body must be a JSON object with the strings name, email and password") {
+	if !bind(c, fields{"name": &name, "email": &email, "password": &password}, wrongBody) {
 		return
 	}
 	u := user{ID: uuid.NewString(), Name: strings.TrimSpace(name), Email: models.Text(normalEmail(email)), Role: "user"}

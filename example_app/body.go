@@ -24,8 +24,8 @@ const (
 // fields are where the members of a body go, by name.
 type fields map[string]*string
 
-// bind reads a JSON body into the fields, and answers a body that it refuses. A member that is absent or null leaves its
-// field as it is. Members that are not in fields are ignored.
+// bind reads a JSON body into the fields and reports whether it could. If not, it has answered: 400 with the message, 413
+// or 415. A member that is absent or null leaves its field as it is. Members that are not in fields are ignored.
 func bind(c *gin.Context, into fields, message string) bool {
 	header := c.GetHeader("Content-Type")
 	mediaType, _, err := mime.ParseMediaType(header)
