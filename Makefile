@@ -1,4 +1,5 @@
 GOLANGCI_LINT_VERSION := v2.15.0
+GOVULNCHECK_VERSION := v1.9.0
 FUZZTIME ?= 10s
 BIN := $(CURDIR)/.bin
 
@@ -22,7 +23,7 @@ test-all: ## run the tests with the race detector on every database; refuses to 
 
 .PHONY: test-matrix
 test-matrix: ## run the conformance tests on every engine with every setting of GORM's
-	REFRESHTOKENS_MATRIX=1 go test -p 1 -timeout 20m . ./models ./plugin
+	REFRESHTOKENS_MATRIX=1 go test -p 1 -timeout 20m . ./internal/conformance ./internal/store ./models ./plugin
 
 .PHONY: test-chaos
 test-chaos: ## kill the app, its connections and its database while devices refresh
@@ -34,7 +35,7 @@ test-galera: ## the same on three MariaDB nodes; needs galera-4 and rsync, and r
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (10s)
-	go test -run '^$$' -fuzz '^FuzzBody$$' -fuzztime $(FUZZTIME) .
+	go test -run '^$$' -fuzz '^FuzzBody$$' -fuzztime $(FUZZTIME) ./internal/conformance
 	go test -run '^$$' -fuzz '^FuzzPick$$' -fuzztime $(FUZZTIME) ./internal/strictjson
 	go test -run '^$$' -fuzz '^FuzzVerify$$' -fuzztime $(FUZZTIME) ./plugin
 	go test -run '^$$' -fuzz '^FuzzAuthorization$$' -fuzztime $(FUZZTIME) ./middleware
@@ -62,8 +63,12 @@ $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION):
 	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 	mv $(BIN)/golangci-lint $@
 
+.PHONY: vuln
+vuln: ## look for known vulnerabilities in what the code calls
+	go run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION) ./...
+
 .PHONY: host
-host: ## build a throw-away app from the README's first listing, with cgo and without
+host: ## build and run a throw-away app from the README's complete host, with cgo and without
 	bash .ci/host
 
 .PHONY: readme
