@@ -128,13 +128,15 @@ func ExampleConfig_claims() {
 	// Output: admin subject refused
 }
 
-// OnReuse tells the host that a refresh token was stolen, or that a client is broken.
-func ExampleConfig_onReuse() {
+// OnEvent tells the host that a refresh token was stolen, or that a client is broken.
+func ExampleConfig_onEvent() {
 	clock := time.Now()
 	auth, done := examplePlugin(func(config *refreshtokens.Config) {
 		config.Clock = func() time.Time { return clock }
-		config.OnReuse = func(_ context.Context, session refreshtokens.Session, presenter refreshtokens.Device) {
-			fmt.Printf("warn %s: %s on %s came from %s\n", session.Subject, "a spent token", session.UserAgent, presenter.IP)
+		config.OnEvent = func(_ context.Context, event refreshtokens.Event) {
+			if event.Kind == plugin.EventReuseDetected {
+				fmt.Printf("warn %s: a spent token of %s came from %s\n", event.Session.Subject, event.Session.UserAgent, event.Device.IP)
+			}
 		}
 	})
 	defer done()
@@ -146,8 +148,48 @@ func ExampleConfig_onReuse() {
 	_, err := auth.Refresh(ctx, stolen.Refresh.Token, refreshtokens.Device{IP: "198.51.100.9"})
 	fmt.Println(err)
 	// Output:
-	// warn alice: a spent token on a phone came from 198.51.100.9
+	// warn alice: a spent token of a phone came from 198.51.100.9
 	// refresh token reused
+}
+
+// An audit log is a table of the host's that OnEvent fills.
+func ExampleConfig_auditLog() {
+	type Audit struct {
+		At                         time.Time
+		Event, Subject, Reason, IP string
+	}
+	db, done := exampleDB()
+	defer done()
+	_ = db.AutoMigrate(&Audit{})
+	auth, err := refreshtokens.New(refreshtokens.Config{
+		DB: db, Secret: exampleSecret,
+		OnEvent: func(ctx context.Context, event refreshtokens.Event) {
+			if event.Kind == plugin.EventPurged {
+				return
+			}
+			err := db.WithContext(ctx).Create(&Audit{event.Time, string(event.Kind), event.Session.Subject, string(event.Reason), event.Device.IP}).Error
+			if err != nil {
+				slog.ErrorContext(ctx, "audit", "error", err)
+			}
+		},
+	})
+	if err != nil {
+		panic(err)
+	}
+	ctx := context.Background()
+	tokens, _ := auth.Issue(ctx, "alice", refreshtokens.Device{IP: "192.0.2.1"})
+	_, _ = auth.Refresh(ctx, tokens.Refresh.Token, refreshtokens.Device{IP: "192.0.2.1"})
+	_ = auth.RevokeAll(ctx, "alice")
+
+	var audits []Audit
+	_ = db.Order("at").Find(&audits)
+	for _, audit := range audits {
+		fmt.Printf("%s: %s %s\n", audit.Subject, audit.Event, audit.Reason)
+	}
+	// Output:
+	// alice: issued
+	// alice: refreshed
+	// alice: revoked host
 }
 
 // Allow answers 403 to those who are logged in but may not.

@@ -23,6 +23,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/seed-2f82c0fd/refreshtokens/internal/httpapi"
+	"github.com/seed-2f82c0fd/refreshtokens/internal/origin"
 	"github.com/seed-2f82c0fd/refreshtokens/middleware"
 	"github.com/seed-2f82c0fd/refreshtokens/plugin"
 	"github.com/seed-2f82c0fd/refreshtokens/plugin/token"
@@ -34,6 +35,8 @@ type (
 	Config = plugin.Config
 	// Session is [plugin.Session].
 	Session = plugin.Session
+	// Event is [plugin.Event].
+	Event = plugin.Event
 	// Device is [plugin.Device].
 	Device = plugin.Device
 	// Tokens is [plugin.Tokens].
@@ -68,8 +71,12 @@ func New(config Config) (*Plugin, error) {
 //	DELETE auth/refresh-tokens       Bearer → 204, ends all of them; ?except=current keeps this one
 //
 // No answer may be cached.
-func (p *Plugin) Register(router gin.IRouter) {
-	bearer := p.RequireAuth(middleware.LiveSession())
+func (p *Plugin) Register(router gin.IRouter, options ...RegisterOption) {
+	var o registerOptions
+	for _, option := range options {
+		option(&o)
+	}
+	bearer := p.RequireAuth(append([]middleware.Option{middleware.LiveSession()}, o.sessionRoutes...)...)
 	group := router.Group("/auth", httpapi.NoStore)
 	group.POST("/refresh-tokens", p.refresh)
 	group.POST("/logout", p.logout)
@@ -77,6 +84,19 @@ func (p *Plugin) Register(router gin.IRouter) {
 	group.DELETE("/refresh-tokens/:id", bearer, p.revokeOne)
 	group.DELETE("/refresh-tokens/", bearer, p.revokeNone)
 	group.DELETE("/refresh-tokens", bearer, p.revokeAll)
+}
+
+// RegisterOption is an option of [Plugin.Register].
+type RegisterOption func(*registerOptions)
+
+type registerOptions struct{ sessionRoutes []middleware.Option }
+
+// ForSessionRoutes makes the three Bearer routes ask for more, for instance for a login that is fresh, before a session can be
+// ended (OWASP ASVS 5.0, 7.5.2):
+//
+//	auth.Register(group, refreshtokens.ForSessionRoutes(middleware.AuthenticatedWithin(5*time.Minute)))
+func ForSessionRoutes(options ...middleware.Option) RegisterOption {
+	return func(o *registerOptions) { o.sessionRoutes = append(o.sessionRoutes, options...) }
 }
 
 // RequireAuth lets requests with a valid access token through; see [middleware.RequireAuth].
@@ -88,8 +108,8 @@ func (p *Plugin) RequireAuth(options ...middleware.Option) gin.HandlerFunc {
 func (p *Plugin) Service() *plugin.Service { return p.service }
 
 // Issue starts a session and returns its first tokens; see [plugin.Service.Issue].
-func (p *Plugin) Issue(ctx context.Context, subject string, device Device) (Tokens, error) {
-	return p.service.Issue(ctx, subject, device)
+func (p *Plugin) Issue(ctx context.Context, subject string, device Device, options ...plugin.SessionOption) (Tokens, error) {
+	return p.service.Issue(ctx, subject, device, options...)
 }
 
 // Refresh spends a refresh token; see [plugin.Service.Refresh].
@@ -127,6 +147,21 @@ func (p *Plugin) RevokeAll(ctx context.Context, subject string, except ...string
 	return p.service.RevokeAll(ctx, subject, except...)
 }
 
+// RevokeEveryone ends every session of everybody's; see [plugin.Service.RevokeEveryone].
+func (p *Plugin) RevokeEveryone(ctx context.Context) (int64, error) {
+	return p.service.RevokeEveryone(ctx)
+}
+
+// Forget deletes every row of the subject's; see [plugin.Service.Forget].
+func (p *Plugin) Forget(ctx context.Context, subject string) (int64, error) {
+	return p.service.Forget(ctx, subject)
+}
+
+// Reauthenticate returns an access token with a new auth_time; see [plugin.Service.Reauthenticate].
+func (p *Plugin) Reauthenticate(ctx context.Context, claims Claims, options ...plugin.SessionOption) (plugin.Token, error) {
+	return p.service.Reauthenticate(ctx, claims, options...)
+}
+
 // WithDB returns the Service on the host's transaction; see [plugin.Service.WithDB].
 func (p *Plugin) WithDB(db *gorm.DB) *plugin.Service {
 	return p.service.WithDB(db)
@@ -158,6 +193,11 @@ func ClaimsOf(ctx context.Context) (Claims, bool) {
 	return middleware.Claims(ctx)
 }
 
+// requestContext is the request's context, from which the events know the device.
+func requestContext(c *gin.Context) context.Context {
+	return origin.With(c.Request.Context(), origin.Request{UserAgent: c.Request.UserAgent(), IP: c.ClientIP()})
+}
+
 func (p *Plugin) refresh(c *gin.Context) {
 	refreshToken, err := httpapi.RefreshToken(c)
 	if err != nil {
@@ -175,7 +215,7 @@ func (p *Plugin) refresh(c *gin.Context) {
 func (p *Plugin) logout(c *gin.Context) {
 	refreshToken, err := httpapi.RefreshToken(c)
 	if err == nil {
-		err = p.Revoke(c.Request.Context(), refreshToken)
+		err = p.Revoke(requestContext(c), refreshToken)
 	}
 	p.noContent(c, err)
 }
@@ -203,7 +243,7 @@ func (p *Plugin) list(c *gin.Context) {
 func (p *Plugin) revokeOne(c *gin.Context) {
 	// The last parameter is this route's own. The host's group may have others, of any name.
 	id := c.Params[len(c.Params)-1].Value
-	p.noContent(c, p.RevokeSession(c.Request.Context(), Subject(c), id))
+	p.noContent(c, p.RevokeSession(requestContext(c), Subject(c), id))
 }
 
 // revokeNone answers an empty id: it names no session, and must not log out everywhere.
@@ -226,7 +266,7 @@ func (p *Plugin) revokeAll(c *gin.Context) {
 		p.fail(c, httpapi.BadRequest{Status: http.StatusBadRequest, Message: `The query can only be "except=current"`})
 		return
 	}
-	p.noContent(c, p.RevokeAll(c.Request.Context(), claims.Subject, keep...))
+	p.noContent(c, p.RevokeAll(requestContext(c), claims.Subject, keep...))
 }
 
 func (p *Plugin) noContent(c *gin.Context, err error) {

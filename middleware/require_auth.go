@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -16,36 +18,17 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/plugin/token"
 )
 
-// Verifier verifies access tokens: a Plugin, or a [token.Verifier]. Errors that are [token.ErrInvalid] or [token.ErrExpired]
-// are answered 401, any other 500. A Verifier with a method Logger() *slog.Logger chooses where they are logged.
+// Verifier verifies access tokens: a plugin.Service, or a [token.Verifier]. Errors that are [token.ErrInvalid] or
+// [token.ErrExpired] are answered 401, any other 500. A Verifier may also have the methods Logger() *slog.Logger, which says
+// where refusals are logged, and Now() time.Time, its clock.
 type Verifier interface {
 	VerifyAccess(accessToken string) (token.Claims, error)
 }
 
-// Sessions knows which sessions live. A Plugin does. [LiveSession] needs it.
+// Sessions knows which sessions live. A plugin.Service does. [LiveSession] needs it.
 type Sessions interface {
-	// SessionLives reports whether the subject has a live session of that id.
-	SessionLives(ctx context.Context, subject, sessionID string) (bool, error)
-}
-
-// Option makes [RequireAuth] ask for more than a valid access token.
-type Option func(*options)
-
-type options struct {
-	liveSession bool
-	allow       []func(token.Claims) bool
-}
-
-// LiveSession also requires that the token's session still lives, at the price of one look-up by primary key. Otherwise an
-// access token outlives its log-out by up to Config.AccessTTL. An ended session is answered 401.
-func LiveSession() Option {
-	return func(o *options) { o.liveSession = true }
-}
-
-// Allow also requires that allowed holds for the token's claims, for instance for a role among them. A request that is
-// authenticated and not allowed is answered 403 {"code":403,"message":"Forbidden"}. Given more than once, all must hold.
-func Allow(allowed func(token.Claims) bool) Option {
-	return func(o *options) { o.allow = append(o.allow, allowed) }
+	// SessionLives reports whether the subject has a live session of that id. An answer that is at most within old will do.
+	SessionLives(ctx context.Context, subject, sessionID string, within time.Duration) (bool, error)
 }
 
 // RequireAuth answers 401 {"code":401,"message":"Please Authenticate"}, with the WWW-Authenticate of RFC 6750 §3,
@@ -54,12 +37,15 @@ func Allow(allowed func(token.Claims) bool) Option {
 //
 // It panics where an option needs what verifier can't do: LiveSession with a verifier that is no [Sessions].
 func RequireAuth(verifier Verifier, opts ...Option) gin.HandlerFunc {
-	a := authenticator{verifier: verifier, logger: slog.Default()}
+	a := authenticator{verifier: verifier, logger: slog.Default(), now: time.Now}
 	for _, opt := range opts {
 		opt(&a.options)
 	}
 	if logging, ok := verifier.(interface{ Logger() *slog.Logger }); ok {
 		a.logger = logging.Logger()
+	}
+	if clock, ok := verifier.(interface{ Now() time.Time }); ok {
+		a.now = clock.Now
 	}
 	if a.liveSession {
 		var ok bool
@@ -69,6 +55,9 @@ func RequireAuth(verifier Verifier, opts ...Option) gin.HandlerFunc {
 	}
 	return func(c *gin.Context) {
 		claims, err := a.authenticate(c)
+		if a.optional && errors.Is(err, httpapi.ErrNoToken) && len(c.Request.Header["Authorization"]) == 0 {
+			return
+		}
 		if err != nil {
 			httpapi.Error(c, a.logger, err)
 			return
@@ -84,6 +73,7 @@ type authenticator struct {
 	verifier Verifier
 	sessions Sessions
 	logger   *slog.Logger
+	now      func() time.Time
 }
 
 func (a *authenticator) authenticate(c *gin.Context) (token.Claims, error) {
@@ -99,7 +89,7 @@ func (a *authenticator) authenticate(c *gin.Context) (token.Claims, error) {
 		return token.Claims{}, err
 	}
 	if a.liveSession {
-		lives, err := a.sessions.SessionLives(c.Request.Context(), claims.Subject, claims.SessionID)
+		lives, err := a.sessions.SessionLives(c.Request.Context(), claims.Subject, claims.SessionID, a.within)
 		if err != nil {
 			return token.Claims{}, err
 		}
@@ -107,12 +97,30 @@ func (a *authenticator) authenticate(c *gin.Context) (token.Claims, error) {
 			return token.Claims{}, fmt.Errorf("%w: its session has ended", httpapi.ErrInvalidToken)
 		}
 	}
+	return claims, a.authorize(claims)
+}
+
+// authorize tells whether the claims are enough for the route. What no new login would change comes first.
+func (a *authenticator) authorize(claims token.Claims) error {
 	for _, allowed := range a.allow {
 		if !allowed(claims) {
-			return token.Claims{}, httpapi.ErrForbidden
+			return httpapi.ErrForbidden
 		}
 	}
-	return claims, nil
+	if len(a.scopes) > 0 {
+		var granted struct{ Scope string }
+		err := claims.Decode(&granted) // a scope that is no string grants nothing
+		names := strings.Fields(granted.Scope)
+		for _, scope := range a.scopes {
+			if err != nil || !slices.Contains(names, scope) {
+				return httpapi.InsufficientScope{Scope: strings.Join(a.scopes, " ")}
+			}
+		}
+	}
+	if a.maxAge > 0 && a.now().Sub(claims.AuthTime) > a.maxAge {
+		return httpapi.InsufficientAuthentication{MaxAge: a.maxAge}
+	}
+	return nil
 }
 
 // bearerToken returns the token in the values of the Authorization header.

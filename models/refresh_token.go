@@ -18,6 +18,7 @@ const (
 	SubjectSize   = 255
 	UserAgentSize = 255
 	IPSize        = 45 // the longest text form of an IPv6 address (RFC 4291 §2.2)
+	DataSize      = 1536
 )
 
 // RefreshToken is a login and its one live refresh token, which is derived from the row and the host's secret.
@@ -47,6 +48,12 @@ type RefreshToken struct {
 	// UserAgent and IP are of the last use; empty where unknown.
 	UserAgent Text `gorm:"column:user_agent;size:255;not null"`
 	IP        Text `gorm:"column:ip;size:45;not null"`
+	// IdleLimit and AbsoluteLimit are this session's own lifetimes, in seconds, where the host made them shorter than the
+	// configured ones; 0 where not.
+	IdleLimit     int64 `gorm:"column:idle_limit;not null;default:0"`
+	AbsoluteLimit int64 `gorm:"column:absolute_limit;not null;default:0"`
+	// Data is the device's name and what the host gave at login, as JSON; empty where there is neither.
+	Data Text `gorm:"column:data;size:1536;not null;default:''"`
 }
 
 // Reason says why a session was revoked.
@@ -57,7 +64,8 @@ const (
 	ReasonLogout  Reason = "logout"  // its own refresh token asked for it
 	ReasonRevoked Reason = "revoked" // the user or the host ended it
 	ReasonReuse   Reason = "reuse"   // a spent refresh token came back outside the grace period (RFC 9700 §4.14.2)
-	ReasonRefused Reason = "refused" // the host's Claims callback refused the subject
+	ReasonRefused Reason = "refused" // the host's Claims callback refused the session
+	ReasonLimit   Reason = "limit"   // a newer login of the subject took its place
 )
 
 // GormDBDataType makes it a column of type [Text].

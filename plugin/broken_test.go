@@ -87,7 +87,11 @@ func TestReuseIsReportedThoughTheConnectionBreaks(t *testing.T) {
 	db := testdb.Open(t, testdb.SQLite(t), &gorm.Config{})
 	reports := 0
 	host := testhost.New(t, db, func(c *refreshtokens.Config) {
-		c.OnReuse = func(context.Context, plugin.Session, plugin.Device) { reports++ }
+		c.OnEvent = func(_ context.Context, event plugin.Event) {
+			if event.Kind == plugin.EventReuseDetected {
+				reports++
+			}
+		}
 	})
 	spent := host.Login("alice").Refresh.Token
 	host.MustRefresh(spent)

@@ -22,24 +22,21 @@ func (s *tableServer) clock(now time.Duration, host int) int64 {
 }
 
 func (s *tableServer) Arrive(now time.Duration, host int, token browsers.Token) func(time.Duration) (browsers.Token, bool) {
-	presented := token.(refreshClaims)
+	t := token.(mintedToken)
+	presented := refreshClaims{Registered: jose.Registered{Subject: "alice", IssuedAt: t.issuedAt}, Generation: t.generation}
 	arrived := s.clock(now, host)
-	minted := presented
-	minted.Generation++
-	minted.IssuedAt = arrived
+	minted := mintedToken{t.generation + 1, arrived}
 	return func(time.Duration) (browsers.Token, bool) {
 		outcome := decide(presented, &s.row, arrived, s.grace)
-		if !repeats(presented, arrived, s.grace) && s.row.RevokedAt == 0 && s.row.Generation < minted.Generation {
+		if !repeats(presented, arrived, s.grace) && s.row.RevokedAt == 0 && s.row.Generation < minted.generation {
 			outcome = rotate // by the UPDATE, before the row is read
 		}
 		switch outcome {
 		case rotate:
-			s.row.Generation, s.row.IssuedAt = minted.Generation, minted.IssuedAt
+			s.row.Generation, s.row.IssuedAt = minted.generation, minted.issuedAt
 			return minted, true
 		case repeat:
-			live := presented
-			live.Generation, live.IssuedAt = s.row.Generation, s.row.IssuedAt
-			return live, true
+			return s.live(), true
 		case reuse:
 			s.row.RevokedAt = arrived
 		}
@@ -100,6 +97,7 @@ func newTableServer(random *rand.Rand, window browsers.Window, grace int64) *tab
 	return s
 }
 
-func (s *tableServer) live() refreshClaims {
-	return refreshClaims{Registered: jose.Registered{Subject: "alice", IssuedAt: s.row.IssuedAt}, Generation: s.row.Generation}
-}
+// mintedToken is what the decision table asks of a refresh token.
+type mintedToken struct{ generation, issuedAt int64 }
+
+func (s *tableServer) live() mintedToken { return mintedToken{s.row.Generation, s.row.IssuedAt} }

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -16,6 +17,10 @@ type refreshClaims struct {
 	jose.Registered
 	Generation int64 `json:"gen"`
 	jose.Scope
+	// What the session has of its own, each left out where it is the default.
+	IdleLimit     int64           `json:"idle_limit,omitempty"`
+	AbsoluteLimit int64           `json:"absolute_limit,omitempty"`
+	Data          json.RawMessage `json:"data,omitempty"`
 }
 
 // accessClaims is what an access token says, before the host's claims.
@@ -48,6 +53,23 @@ func parseRefreshClaims(payload []byte) (refreshClaims, error) {
 		if *member.to, ok = strictjson.String(member.raw); !ok {
 			return refreshClaims{}, fmt.Errorf("%w: iss or aud is no string", ErrInvalidToken)
 		}
+	}
+	for _, limit := range []struct {
+		raw []byte
+		to  *int64
+	}{{values[jose.IdleLimit], &claims.IdleLimit}, {values[jose.AbsoluteLimit], &claims.AbsoluteLimit}} {
+		if limit.raw == nil {
+			continue
+		}
+		if *limit.to, ok = jose.Integer(limit.raw); !ok || *limit.to < 1 {
+			return refreshClaims{}, fmt.Errorf("%w: no such limit", ErrInvalidToken)
+		}
+	}
+	if raw := values[jose.Data]; raw != nil {
+		if raw[0] != '{' || len(raw) > models.DataSize {
+			return refreshClaims{}, fmt.Errorf("%w: data is no object of ours", ErrInvalidToken)
+		}
+		claims.Data = raw
 	}
 	return claims, nil
 }

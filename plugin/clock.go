@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// Now returns the time, by the configured clock.
+func (s *Service) Now() time.Time { return s.config.Clock() }
+
 // now returns the time in Unix seconds. Every operation takes it once, except Refresh, which may wait for the Claims
 // callback in between.
 func (s *Service) now() int64 {

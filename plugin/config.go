@@ -62,14 +62,17 @@ type Config struct {
 	// Refresh got, so it can carry the host's transaction. At a refresh ctx ends after half the grace period.
 	Claims func(ctx context.Context, session Session) (map[string]any, error)
 
-	// OnReuse, where set, is called once for each session that ended because a spent refresh token came back: the token
-	// was stolen, or a client is broken. It gets the session as it was, and who presented the token. It runs within the
-	// request, so it should hand slow work on. ctx has the request's values and lasts ten seconds, even if the presenter
-	// hangs up.
-	OnReuse func(ctx context.Context, session Session, presenter Device)
+	// MaxSessions is how many live sessions a subject may have. A new login ends the least recently used ones beyond it.
+	// Default: 0, which is no limit. In a transaction of the host's the limit holds where that locks the user's row.
+	MaxSessions int
 
-	// Logger receives warnings about reuse and clocks, notes about tokens that are answered again to another device, and
-	// the causes of 500s. Default: slog.Default().
+	// OnEvent, where set, is told what happens to sessions, after the database has committed it; under WithDB, when the call
+	// returns, because only the host knows its commit. It runs within the request, so it should hand slow work on. ctx has the
+	// request's values and does not end when the client hangs up. A panic is logged and breaks nothing.
+	OnEvent func(ctx context.Context, event Event)
+
+	// Logger receives every event: reuse as a warning, revocations and answers repeated to another device as infos, the rest at
+	// debug level. It also receives warnings about clocks, and the causes of 500s. Default: slog.Default().
 	Logger *slog.Logger
 
 	// Clock tells the time. Default: time.Now.
@@ -130,6 +133,9 @@ func (c Config) validate() error {
 		bad("GracePeriod is %v and must be whole seconds up to %v, or negative to turn it off", c.GracePeriod, maxGracePeriod)
 	case c.RefreshTTL <= 2*c.GracePeriod:
 		bad("RefreshTTL is %v and must be longer than twice the GracePeriod of %v, while which a token repeats", c.RefreshTTL, c.GracePeriod)
+	}
+	if c.MaxSessions < 0 {
+		bad("MaxSessions is %d and must be 0, for no limit, or more", c.MaxSessions)
 	}
 	if c.Leeway < 0 || c.Leeway > maxLeeway || c.Leeway%time.Second != 0 {
 		bad("Leeway is %v and must be whole seconds from 0 to %v", c.Leeway, maxLeeway)

@@ -8,12 +8,15 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/models"
 )
 
-// Device tells the user where a session is. Either field may be empty. What doesn't fit its column is cut off, and what
-// isn't printable UTF-8 is dropped.
+// Device tells the user where a session is. Any field may be empty. What is too long is cut off, and what isn't printable
+// UTF-8 is dropped.
 type Device struct {
+	Name      string // the user's word for it, fixed at login; at most 64 bytes are kept
 	UserAgent string // at most 255 bytes are kept
 	IP        string // at most 45 bytes are kept
 }
+
+const maxDeviceName = 64
 
 // columns returns the device as the row holds it.
 func (d Device) columns() (userAgent, ip models.Text) {

@@ -26,9 +26,11 @@ var (
 	ErrNotFound = errors.New("session not found")
 	// ErrInvalidSubject: a subject that is not 1 to 255 bytes of UTF-8 without NUL.
 	ErrInvalidSubject = errors.New("invalid subject: it must be 1 to 255 bytes of UTF-8 without NUL")
-	// ErrInvalidClaims: the host's Claims callback returned a reserved claim, one that JSON can't express, or so many
-	// that the token would be over 8 KiB.
+	// ErrInvalidClaims: WithData or the Claims callback gave a reserved claim, one that JSON can't express, one that the other
+	// gave too, or so many that the data would be over 1 KiB or the token over 8 KiB.
 	ErrInvalidClaims = errors.New("invalid claims")
+	// ErrInvalidTTL: a lifetime of a login that is no whole seconds, or too short.
+	ErrInvalidTTL = errors.New("invalid lifetime")
 	// ErrClock: this host's clock is more than an hour off the database's, so nothing was purged. Set the clock right.
 	ErrClock = errors.New("this host's clock is wrong")
 )
@@ -36,6 +38,6 @@ var (
 // isOurs tells whether err is one of the errors above.
 func isOurs(err error) bool {
 	return slices.ContainsFunc([]error{
-		ErrInvalidToken, ErrExpired, ErrReused, ErrRevoked, ErrSubjectRefused, ErrNotFound, ErrInvalidSubject, ErrInvalidClaims,
+		ErrInvalidToken, ErrExpired, ErrReused, ErrRevoked, ErrSubjectRefused, ErrNotFound, ErrInvalidSubject, ErrInvalidClaims, ErrInvalidTTL,
 	}, func(ours error) bool { return errors.Is(err, ours) })
 }

@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -11,9 +12,10 @@ import (
 )
 
 // Issue starts a session for subject, which the host has just authenticated, and returns its first tokens. subject is
-// the host's user id, 1 to 255 bytes of UTF-8. Errors: [ErrInvalidSubject], [ErrSubjectRefused], [ErrInvalidClaims],
-// what the Claims callback returned, or the database's; in each case no session was started.
-func (s *Service) Issue(ctx context.Context, subject string, device Device) (Tokens, error) {
+// the host's user id, 1 to 255 bytes of UTF-8. Errors: [ErrInvalidSubject], [ErrInvalidTTL], [ErrSubjectRefused],
+// [ErrInvalidClaims], what the Claims callback returned, or the database's; in each case no session was started.
+func (s *Service) Issue(ctx context.Context, subject string, device Device, options ...SessionOption) (Tokens, error) {
+	began := time.Now()
 	if !jose.ValidSubject(subject) {
 		return Tokens{}, ErrInvalidSubject
 	}
@@ -22,7 +24,11 @@ func (s *Service) Issue(ctx context.Context, subject string, device Device) (Tok
 		return Tokens{}, fmt.Errorf("make session id: %w", err)
 	}
 	now := s.now()
-	row := s.successor(refreshClaims{Registered: jose.Registered{Subject: subject, SessionID: id.String(), AuthTime: now}}, now, device)
+	claims := refreshClaims{Registered: jose.Registered{Subject: subject, SessionID: id.String(), AuthTime: now}}
+	if err := s.apply(&claims, device, options); err != nil {
+		return Tokens{}, err
+	}
+	row := s.successor(claims, now, device)
 	custom, err := s.customClaims(ctx, row)
 	if err != nil {
 		return Tokens{}, err
@@ -33,6 +39,12 @@ func (s *Service) Issue(ctx context.Context, subject string, device Device) (Tok
 	}
 	if err := s.store.Create(ctx, row); err != nil {
 		return Tokens{}, err
+	}
+	if err := s.limitSessions(ctx, row); err != nil {
+		return Tokens{}, err
+	}
+	if s.listens(ctx) {
+		s.emit(ctx, Event{Kind: EventIssued, Session: s.session(row), Device: device, Duration: time.Since(began)})
 	}
 	s.purgeSometimes(ctx)
 	return tokens, nil
@@ -46,14 +58,31 @@ func (s *Service) successor(presented refreshClaims, now int64, device Device) *
 		Subject:    models.Text(presented.Subject),
 		Generation: presented.Generation + 1,
 		IssuedAt:   now,
-		ExpiresAt:  s.expiry(presented.AuthTime, now),
+		ExpiresAt:  s.expiry(presented, now),
 		CreatedAt:  presented.AuthTime,
 		UserAgent:  userAgent,
 		IP:         ip,
+
+		IdleLimit:     presented.IdleLimit,
+		AbsoluteLimit: presented.AbsoluteLimit,
+		Data:          models.Text(presented.Data),
 	}
 }
 
-// expiry returns when a refresh token minted now ends.
-func (s *Service) expiry(authTime, now int64) int64 {
-	return min(now+s.refreshTTL, authTime+s.sessionTTL)
+// expiry returns when a refresh token of the presented one's session ends that is minted now.
+func (s *Service) expiry(presented refreshClaims, now int64) int64 {
+	return min(now+shorter(presented.IdleLimit, s.refreshTTL), s.absoluteEnd(presented.AuthTime, presented.AbsoluteLimit))
+}
+
+// absoluteEnd returns when a session ends, however much it is used.
+func (s *Service) absoluteEnd(authTime, ownLimit int64) int64 {
+	return authTime + shorter(ownLimit, s.sessionTTL)
+}
+
+// shorter returns a session's own limit, where it has one that is shorter than the configured one.
+func shorter(own, configured int64) int64 {
+	if own > 0 {
+		return min(own, configured)
+	}
+	return configured
 }

@@ -25,34 +25,59 @@ func deriveRefreshKey(secret []byte) (jose.Key, error) {
 
 // mint returns the tokens of a row. The refresh token is a function of row and key alone.
 func (s *Service) mint(row *models.RefreshToken, now int64, custom map[string]any) (Tokens, error) {
-	common := jose.Registered{
+	claims := refreshClaims{
+		Registered:    registered(row, jose.TypeRefresh),
+		Generation:    row.Generation,
+		Scope:         s.scope(),
+		IdleLimit:     row.IdleLimit,
+		AbsoluteLimit: row.AbsoluteLimit,
+	}
+	if row.Data != "" {
+		claims.Data = json.RawMessage(row.Data)
+	}
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return Tokens{}, fmt.Errorf("encode refresh token: %w", err)
+	}
+	access, err := s.mintAccess(row, row.CreatedAt, now, decodeData(row.Data).Claims, custom)
+	if err != nil {
+		return Tokens{}, err
+	}
+	return Tokens{
+		Access:    access,
+		Refresh:   Token{s.refreshKey.Sign(payload), timestamp(row.ExpiresAt)},
+		SessionID: string(row.ID),
+	}, nil
+}
+
+// mintAccess returns an access token of the row's session, which it never outlives.
+func (s *Service) mintAccess(row *models.RefreshToken, authTime, now int64, data, custom map[string]any) (Token, error) {
+	claims := accessClaims{registered(row, jose.TypeAccess), s.scope()}
+	claims.IssuedAt, claims.AuthTime = now, authTime
+	claims.ExpiresAt = min(now+s.accessTTL, row.ExpiresAt)
+	payload, err := jose.Merge(claims, data, custom)
+	if err != nil {
+		return Token{}, fmt.Errorf("%w: %w", ErrInvalidClaims, err)
+	}
+	signed := s.accessKey.Sign(payload)
+	if len(signed) > jose.MaxLength {
+		return Token{}, fmt.Errorf("%w: the access token would be over %d bytes", ErrInvalidClaims, jose.MaxLength)
+	}
+	return Token{signed, timestamp(claims.ExpiresAt)}, nil
+}
+
+// registered returns what both kinds of token say of a row.
+func registered(row *models.RefreshToken, kind string) jose.Registered {
+	return jose.Registered{
 		Subject:   string(row.Subject),
 		SessionID: string(row.ID),
 		IssuedAt:  row.IssuedAt,
 		ExpiresAt: row.ExpiresAt,
 		AuthTime:  row.CreatedAt,
-		Type:      jose.TypeRefresh,
+		Type:      kind,
 	}
-	scope := jose.Scope{Issuer: s.config.Issuer, Audience: s.config.Audience}
-	refreshPayload, err := json.Marshal(refreshClaims{common, row.Generation, scope})
-	if err != nil {
-		return Tokens{}, fmt.Errorf("encode refresh token: %w", err)
-	}
-	refresh := s.refreshKey.Sign(refreshPayload)
+}
 
-	common.Type = jose.TypeAccess
-	common.IssuedAt = now
-	common.ExpiresAt = min(now+s.accessTTL, row.CreatedAt+s.sessionTTL)
-	accessPayload, err := jose.Merge(accessClaims{common, scope}, custom)
-	if err != nil {
-		return Tokens{}, fmt.Errorf("%w: %w", ErrInvalidClaims, err)
-	}
-	access := s.accessKey.Sign(accessPayload)
-	if len(access) > jose.MaxLength {
-		return Tokens{}, fmt.Errorf("%w: the access token would be over %d bytes", ErrInvalidClaims, jose.MaxLength)
-	}
-	return Tokens{
-		Access:  Token{access, timestamp(common.ExpiresAt)},
-		Refresh: Token{refresh, timestamp(row.ExpiresAt)},
-	}, nil
+func (s *Service) scope() jose.Scope {
+	return jose.Scope{Issuer: s.config.Issuer, Audience: s.config.Audience}
 }

@@ -35,6 +35,7 @@ func (s *Service) Purge(ctx context.Context) (int64, error) {
 		if err != nil || deleted == 0 {
 			return total, err
 		}
+		s.emit(ctx, Event{Kind: EventPurged, Count: deleted})
 		if !sleep(ctx, time.Since(began)) {
 			return total, ctx.Err()
 		}
@@ -48,8 +49,12 @@ func (s *Service) purgeSometimes(ctx context.Context) {
 		return
 	}
 	err := s.checkClock(ctx)
+	var deleted int64
 	if err == nil {
-		_, err = s.store.PurgeBatch(ctx, s.cutoff(s.now()), loginPurgeBatch)
+		deleted, err = s.store.PurgeBatch(ctx, s.cutoff(s.now()), loginPurgeBatch)
+	}
+	if deleted > 0 {
+		s.emit(ctx, Event{Kind: EventPurged, Count: deleted})
 	}
 	if err != nil {
 		s.config.Logger.WarnContext(ctx, "refreshtokens: purge after a login failed", "error", err)

@@ -41,7 +41,13 @@ func (c Config) refreshTimeout() time.Duration {
 // Errors: [ErrInvalidToken], [ErrExpired], [ErrRevoked]; [ErrReused] and [ErrSubjectRefused], with which the session is
 // revoked; [ErrInvalidClaims], what the Claims callback returned, or the database's, after which the token is still valid.
 func (s *Service) Refresh(ctx context.Context, token string, device Device) (Tokens, error) {
-	r := refresh{Service: s, arrived: s.now(), device: device}
+	tokens, err := s.tryRefresh(ctx, token, device)
+	s.stats.count(err)
+	return tokens, err
+}
+
+func (s *Service) tryRefresh(ctx context.Context, token string, device Device) (Tokens, error) {
+	r := refresh{Service: s, began: time.Now(), arrived: s.now(), device: device}
 	var err error
 	if r.presented, err = s.verifyRefresh(token, r.arrived); err != nil {
 		return Tokens{}, err
@@ -58,6 +64,7 @@ func (s *Service) Refresh(ctx context.Context, token string, device Device) (Tok
 type refresh struct {
 	*Service
 	presented refreshClaims
+	began     time.Time
 	arrived   int64 // whoever presents a token is judged by when they came
 	device    Device
 
@@ -92,13 +99,16 @@ func (r *refresh) rotate(ctx context.Context) (tokens Tokens, rotated bool, err 
 	}
 	// The grace period runs from here: the callback may have taken its time.
 	now := r.now()
-	next.IssuedAt, next.ExpiresAt = now, r.expiry(r.presented.AuthTime, now)
+	next.IssuedAt, next.ExpiresAt = now, r.expiry(r.presented, now)
 	// Minted before the UPDATE: whatever fails, fails before the token is spent.
 	if tokens, err = r.mint(next, now, r.custom); err != nil {
 		return Tokens{}, false, err
 	}
 	// Without a grace period a second try would take the first one for a theft.
 	rotated, err = r.store.Rotate(ctx, next, r.gracePeriod > 0)
+	if rotated && r.listens(ctx) {
+		r.emit(ctx, Event{Kind: EventRefreshed, Session: r.session(next), Device: r.device, Duration: time.Since(r.began)})
+	}
 	return tokens, rotated, err
 }
 
@@ -115,9 +125,11 @@ func (r *refresh) look(ctx context.Context) (tokens Tokens, settled bool, err er
 		if err := r.ask(ctx, row); err != nil {
 			return Tokens{}, false, err
 		}
-		r.noteRepeat(ctx, row)
-		tokens, err = r.mint(row, r.now(), r.custom)
-		return tokens, true, err
+		if tokens, err = r.mint(row, r.now(), r.custom); err != nil {
+			return Tokens{}, false, err
+		}
+		r.emitRepeated(ctx, row)
+		return tokens, true, nil
 	case reuse:
 		ended, err := r.endReused(ctx, row)
 		if err != nil || !ended {
@@ -143,13 +155,24 @@ func (r *refresh) ask(ctx context.Context, row *models.RefreshToken) error {
 	r.custom, err = r.customClaims(ctx, row)
 	r.asked = err == nil
 	if errors.Is(err, ErrSubjectRefused) {
-		ctx, cancel := detach(ctx)
-		defer cancel()
-		if _, err := r.store.Revoke(ctx, row.ID, row.Subject, r.arrived, models.ReasonRefused); err != nil {
-			return err
-		}
+		return r.refuse(ctx, row, err)
 	}
 	return err
+}
+
+// refuse ends a session that the Claims callback refused, and returns the refusal, or the database's error.
+func (s *Service) refuse(ctx context.Context, row *models.RefreshToken, refusal error) error {
+	ctx, cancel := detach(ctx)
+	defer cancel()
+	ended, err := s.store.Revoke(ctx, row.ID, row.Subject, s.now(), models.ReasonRefused)
+	if err != nil {
+		return err
+	}
+	if ended {
+		s.forgetLive(string(row.ID))
+		s.emitRevoked(ctx, s.session(row), 1, models.ReasonRefused)
+	}
+	return refusal
 }
 
 // endReused revokes the session and tells the host. It reports false if someone else has just revoked it.
@@ -160,23 +183,21 @@ func (r *refresh) endReused(ctx context.Context, row *models.RefreshToken) (bool
 	if err != nil || !ended {
 		return false, err
 	}
-	r.config.Logger.WarnContext(ctx, "refreshtokens: a spent refresh token came back; its session is revoked",
-		"session", r.presented.SessionID, "subject", r.presented.Subject,
-		"presented_generation", r.presented.Generation, "generation", row.Generation, "ip", r.device.IP)
-	if r.config.OnReuse != nil {
-		r.config.OnReuse(ctx, r.session(row), r.device)
-	}
+	r.forgetLive(string(row.ID))
+	r.emit(ctx, Event{Kind: EventReuseDetected, Session: r.session(row), Device: r.device})
 	return true, nil
 }
 
-// noteRepeat logs that a token was answered again to another device than the one that rotated to it. It may be a phone
-// that changed its network, or a thief within the grace period.
-func (r *refresh) noteRepeat(ctx context.Context, row *models.RefreshToken) {
+// emitRepeated tells that a token was answered again, and whether to another device than the one that rotated to it.
+func (r *refresh) emitRepeated(ctx context.Context, row *models.RefreshToken) {
 	userAgent, ip := r.device.columns()
-	if userAgent == row.UserAgent && ip == row.IP {
+	changed := userAgent != row.UserAgent || ip != row.IP
+	if !changed && !r.listens(ctx) {
 		return
 	}
-	r.config.Logger.InfoContext(ctx, "refreshtokens: a refresh token was answered again to another user agent or address",
-		"session", r.presented.SessionID, "subject", r.presented.Subject, "spent", r.presented.Generation < row.Generation,
-		"user_agent", string(userAgent), "ip", string(ip), "previous_user_agent", string(row.UserAgent), "previous_ip", string(row.IP))
+	r.emit(ctx, Event{
+		Kind: EventRepeated, Session: r.session(row), Device: Device{UserAgent: string(userAgent), IP: string(ip)},
+		Previous: Device{UserAgent: string(row.UserAgent), IP: string(row.IP)}, DeviceChanged: changed,
+		Duration: time.Since(r.began),
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-2f82c0fd/refreshtokens/internal/jose"
+	"github.com/seed-2f82c0fd/refreshtokens/internal/origin"
 	"github.com/seed-2f82c0fd/refreshtokens/models"
 )
 
@@ -20,11 +21,14 @@ func (s *Service) Revoke(ctx context.Context, token string) error {
 	}
 	ctx, cancel := detach(ctx)
 	defer cancel()
-	id, subject := models.Text(claims.SessionID), models.Text(claims.Subject)
+	row := s.successor(claims, now, requester(ctx))
+	var ended bool
 	if claims.ExpiresAt <= now {
-		return found(s.store.RevokeSpent(ctx, id, subject, claims.Generation, now, s.cutoff(now), models.ReasonLogout))
+		ended, err = s.store.RevokeSpent(ctx, row.ID, row.Subject, claims.Generation, now, s.cutoff(now), models.ReasonLogout)
+	} else {
+		ended, err = s.store.Revoke(ctx, row.ID, row.Subject, now, models.ReasonLogout)
 	}
-	return found(s.store.Revoke(ctx, id, subject, now, models.ReasonLogout))
+	return s.told(ctx, ended, err, s.session(row), models.ReasonLogout)
 }
 
 // RevokeSession ends the subject's session of that id, or returns [ErrNotFound].
@@ -34,15 +38,21 @@ func (s *Service) RevokeSession(ctx context.Context, subject, id string) error {
 	}
 	ctx, cancel := detach(ctx)
 	defer cancel()
-	return found(s.store.Revoke(ctx, models.Text(id), models.Text(subject), s.now(), models.ReasonRevoked))
+	ended, err := s.store.Revoke(ctx, models.Text(id), models.Text(subject), s.now(), models.ReasonRevoked)
+	return s.told(ctx, ended, err, Session{ID: id, Subject: subject}, models.ReasonRevoked)
 }
 
-// found makes an error of a session that was not there.
-func found(ended bool, err error) error {
-	if err == nil && !ended {
+// told tells of a session that was ended, and makes an error of one that was not there.
+func (s *Service) told(ctx context.Context, ended bool, err error, session Session, why models.Reason) error {
+	if err != nil {
+		return err
+	}
+	if !ended {
 		return ErrNotFound
 	}
-	return err
+	s.forgetLive(session.ID)
+	s.emitRevoked(ctx, session, 1, why)
+	return nil
 }
 
 // RevokeAll ends all of the subject's sessions, but those whose ids are in except. It is no error if there are none.
@@ -61,7 +71,15 @@ func (s *Service) RevokeAll(ctx context.Context, subject string, except ...strin
 	}
 	ctx, cancel := detach(ctx)
 	defer cancel()
-	return s.store.RevokeAll(ctx, models.Text(subject), keep, s.now(), models.ReasonRevoked)
+	ended, err := s.store.RevokeAll(ctx, models.Text(subject), keep, s.now(), models.ReasonRevoked)
+	if err != nil {
+		return err
+	}
+	s.forgetLive("")
+	if ended > 0 {
+		s.emitRevoked(ctx, Session{Subject: subject}, ended, models.ReasonRevoked)
+	}
+	return nil
 }
 
 // revokeTimeout bounds a revocation.
@@ -71,4 +89,10 @@ const revokeTimeout = 10 * time.Second
 // must not keep the session alive, and who logs out must not stay logged in.
 func detach(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
+}
+
+// requester is the device that sent the request of ctx; empty where ctx is of none.
+func requester(ctx context.Context) Device {
+	request, _ := origin.Of(ctx)
+	return Device{UserAgent: request.UserAgent, IP: request.IP}
 }

@@ -26,6 +26,8 @@ type Service struct {
 	config     Config
 	store      *store.Store
 	ended      *endedSessions
+	live       *liveSessions
+	stats      *stats
 	accessKey  jose.Key
 	refreshKey jose.Key
 	verifier   *token.Verifier
@@ -62,6 +64,8 @@ func New(config Config) (*Service, error) {
 		config:      config,
 		store:       rows,
 		ended:       newEndedSessions(),
+		live:        &liveSessions{},
+		stats:       &stats{},
 		accessKey:   jose.NewKey(config.Secret),
 		refreshKey:  refreshKey,
 		verifier:    verifier,

@@ -341,7 +341,9 @@ func TestThiefWhoHangsUp(t *testing.T) {
 	db := testdb.Open(t, testdb.SQLite(t), &gorm.Config{})
 	told := false
 	host := testhost.New(t, db, func(c *refreshtokens.Config) {
-		c.OnReuse = func(ctx context.Context, _ plugin.Session, _ plugin.Device) { told = ctx.Err() == nil }
+		c.OnEvent = func(ctx context.Context, event plugin.Event) {
+			told = told || event.Kind == plugin.EventReuseDetected && ctx.Err() == nil
+		}
 	})
 	spent := host.Login("alice").Refresh.Token
 	live := host.MustRefresh(spent).Refresh.Token

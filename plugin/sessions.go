@@ -2,50 +2,46 @@ package plugin
 
 import (
 	"context"
-	"errors"
 
 	"github.com/seed-2f82c0fd/refreshtokens/internal/jose"
 	"github.com/seed-2f82c0fd/refreshtokens/models"
 )
 
-// Session is a login. As JSON it is an element of the list route.
+// Session is a session of a subject's: one login. As JSON it is an element of the list route.
 type Session struct {
 	ID         string    `json:"id"`
 	Subject    string    `json:"-"`
+	Name       string    `json:"name"` // the device's, from the login; empty where it gave none
 	CreatedAt  Timestamp `json:"createdAt"`
 	LastUsedAt Timestamp `json:"lastUsedAt"`
 	ExpiresAt  Timestamp `json:"expiresAt"` // when it ends if it isn't used again
 	UserAgent  string    `json:"userAgent"`
 	IP         string    `json:"ip"`
+
+	// Data is what [WithData] gave at login; nil where it gave nothing.
+	Data map[string]any `json:"-"`
 }
 
 func (s *Service) session(row *models.RefreshToken) Session {
+	data := decodeData(row.Data)
 	return Session{
 		ID:         string(row.ID),
 		Subject:    string(row.Subject),
+		Name:       data.Device,
 		CreatedAt:  timestamp(row.CreatedAt),
 		LastUsedAt: timestamp(row.IssuedAt),
-		ExpiresAt:  timestamp(min(row.ExpiresAt, row.CreatedAt+s.sessionTTL)),
+		ExpiresAt:  timestamp(min(row.ExpiresAt, s.absoluteEnd(row.CreatedAt, row.AbsoluteLimit))),
 		UserAgent:  string(row.UserAgent),
 		IP:         string(row.IP),
+		Data:       data.Claims,
 	}
 }
 
 // Session returns the subject's live session of that id, or [ErrNotFound].
 func (s *Service) Session(ctx context.Context, subject, id string) (Session, error) {
-	if !jose.ValidSessionID(id) {
-		return Session{}, ErrNotFound
-	}
-	ctx, cancel := detach(ctx)
-	defer cancel()
-	row, err := s.store.Find(ctx, models.Text(id))
+	row, err := s.liveRow(ctx, subject, id, s.now())
 	if err != nil {
 		return Session{}, err
-	}
-	now := s.now()
-	if row == nil || string(row.Subject) != subject || row.RevokedAt != 0 ||
-		row.ExpiresAt <= now || row.CreatedAt <= s.cutoff(now) {
-		return Session{}, ErrNotFound
 	}
 	return s.session(row), nil
 }
@@ -62,7 +58,7 @@ func (s *Service) Sessions(ctx context.Context, subject string) ([]Session, erro
 	ctx, cancel := detach(ctx)
 	defer cancel()
 	now := s.now()
-	rows, err := s.store.ListLive(ctx, models.Text(subject), now, s.cutoff(now), maxSessionsListed)
+	rows, err := s.store.ListLive(ctx, models.Text(subject), now, s.cutoff(now), 0, maxSessionsListed)
 	if err != nil {
 		return nil, err
 	}
@@ -71,13 +67,4 @@ func (s *Service) Sessions(ctx context.Context, subject string) ([]Session, erro
 		sessions[i] = s.session(&rows[i])
 	}
 	return sessions, nil
-}
-
-// SessionLives reports whether the subject has a live session of that id. The error is the database's.
-func (s *Service) SessionLives(ctx context.Context, subject, id string) (bool, error) {
-	_, err := s.Session(ctx, subject, id)
-	if errors.Is(err, ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err
 }

@@ -8,6 +8,9 @@ import "time"
 type Tokens struct {
 	Access  Token `json:"access"`
 	Refresh Token `json:"refresh"`
+
+	// SessionID is the id of the session, for the host's own records.
+	SessionID string `json:"-"`
 }
 
 // Token is a JWT in compact form (RFC 7519) and the instant in its exp claim.

@@ -37,7 +37,7 @@ func (s *Service) readRefresh(token string, now int64) (refreshClaims, error) {
 	if claims.AuthTime > now+maxClockSkew {
 		return refreshClaims{}, fmt.Errorf("%w: authenticated in the future", ErrInvalidToken)
 	}
-	if claims.AuthTime <= s.cutoff(now) {
+	if s.absoluteEnd(claims.AuthTime, claims.AbsoluteLimit) <= now {
 		return refreshClaims{}, ErrExpired
 	}
 	return claims, nil

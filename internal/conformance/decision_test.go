@@ -262,10 +262,13 @@ func TestReuseIsReportedOnce(t *testing.T) {
 	}
 	var reports []report
 	host := testhost.New(t, openSQLite(t), func(config *refreshtokens.Config) {
-		config.OnReuse = func(_ context.Context, session plugin.Session, presenter plugin.Device) {
+		config.OnEvent = func(_ context.Context, event plugin.Event) {
+			if event.Kind != plugin.EventReuseDetected {
+				return
+			}
 			mu.Lock()
 			defer mu.Unlock()
-			reports = append(reports, report{session, presenter})
+			reports = append(reports, report{event.Session, event.Device})
 		}
 	})
 	stolen := host.Login("alice")

@@ -3,8 +3,10 @@ package httpapi
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/gin-gonic/gin"
 )
@@ -16,6 +18,18 @@ var (
 	ErrForbidden    = errors.New("forbidden")       // 403
 	ErrNotFound     = errors.New("no such session") // 404
 )
+
+// InsufficientScope is a 403 that says which scope is needed (RFC 6750 §3.1).
+type InsufficientScope struct{ Scope string }
+
+func (e InsufficientScope) Error() string { return "insufficient scope: " + e.Scope + " is needed" }
+
+// InsufficientAuthentication is a 401 that asks the user to authenticate again (RFC 9470 §3).
+type InsufficientAuthentication struct{ MaxAge time.Duration }
+
+func (e InsufficientAuthentication) Error() string {
+	return "the user authenticated longer ago than " + e.MaxAge.String()
+}
 
 // BadRequest is an error in what the client sent, with a message for it.
 type BadRequest struct {
@@ -34,7 +48,14 @@ type errorBody struct {
 // goes to c.Error and the logger. The reason for a 401 goes to the logger at debug level.
 func Error(c *gin.Context, logger *slog.Logger, err error) {
 	var bad BadRequest
+	var scope InsufficientScope
+	var stale InsufficientAuthentication
 	switch {
+	case errors.As(err, &scope):
+		c.Header("WWW-Authenticate", `Bearer error="insufficient_scope", scope="`+scope.Scope+`"`)
+		c.AbortWithStatusJSON(http.StatusForbidden, errorBody{http.StatusForbidden, "Forbidden"})
+	case errors.As(err, &stale):
+		unauthorized(c, logger, err, fmt.Sprintf(`Bearer error="insufficient_user_authentication", max_age="%d"`, stale.MaxAge/time.Second))
 	case errors.As(err, &bad):
 		c.AbortWithStatusJSON(bad.Status, errorBody{bad.Status, bad.Message})
 	case errors.Is(err, ErrNotFound):

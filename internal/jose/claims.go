@@ -34,6 +34,14 @@ const (
 	reservedCount
 )
 
+// Indexes of the further claims of refresh tokens, in [Values].
+const (
+	IdleLimit = reservedCount + iota
+	AbsoluteLimit
+	Data
+	valuesCount
+)
+
 // Reserved are the claims of RFC 7519 §4.1 and those that this module sets. The host may set none of them.
 var Reserved = [reservedCount]string{
 	Sub:      "sub",
@@ -49,8 +57,12 @@ var Reserved = [reservedCount]string{
 	Jti:      "jti",
 }
 
-// Values are the reserved claims of a token, unparsed; nil where absent.
-type Values [reservedCount][]byte
+// names are the claims that this module reads: the reserved ones, and those of refresh tokens alone. The host may use the
+// latter in access tokens.
+var names = append(Reserved[:], "idle_limit", "absolute_limit", "data")
+
+// Values are the claims of a token that this module reads, unparsed; nil where absent.
+type Values [valuesCount][]byte
 
 // Registered is what both kinds of token say. The order of the fields is the order of the claims in a token.
 type Registered struct {
@@ -71,7 +83,11 @@ type Scope struct {
 // ParseRegistered parses the claims that both kinds share, and returns the other reserved ones unparsed. kind is
 // [TypeAccess] or [TypeRefresh]. The error is [ErrInvalid].
 func ParseRegistered(payload []byte, kind string) (r Registered, values Values, err error) {
-	if err := strictjson.Pick(payload, Reserved[:], values[:]); err != nil {
+	read := names
+	if kind == TypeAccess {
+		read = names[:reservedCount]
+	}
+	if err := strictjson.Pick(payload, read, values[:len(read)]); err != nil {
 		return r, values, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	var ok [6]bool

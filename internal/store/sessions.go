@@ -38,13 +38,13 @@ func (s *Store) Find(ctx context.Context, id models.Text) (*models.RefreshToken,
 
 const isLive = "expires_at > ? AND created_at > ?"
 
-// ListLive returns at most limit of the subject's live sessions, newest use first.
-func (s *Store) ListLive(ctx context.Context, subject models.Text, now, cutoff int64, limit int) ([]models.RefreshToken, error) {
+// ListLive returns at most limit of the subject's live sessions, newest use first, after the first offset of them.
+func (s *Store) ListLive(ctx context.Context, subject models.Text, now, cutoff int64, offset, limit int) ([]models.RefreshToken, error) {
 	var rows []models.RefreshToken
 	result, _ := s.retry(ctx, again, func() *gorm.DB {
 		return primary(s.on(ctx, s.db, &models.RefreshToken{})).
 			Where("subject = ? AND revoked_at = 0 AND "+isLive, subject, now, cutoff).
-			Order("issued_at DESC, id DESC").Limit(limit).Find(&rows)
+			Order("issued_at DESC, id DESC").Limit(limit).Offset(offset).Find(&rows)
 	})
 	if result.Error != nil {
 		return nil, fmt.Errorf("store: list sessions: %w", result.Error)

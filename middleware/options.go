@@ -1,0 +1,64 @@
+package middleware
+
+import (
+	"time"
+
+	"github.com/seed-2f82c0fd/refreshtokens/plugin/token"
+)
+
+// Option makes [RequireAuth] ask for more than a valid access token, or for less.
+type Option func(*options)
+
+type options struct {
+	liveSession bool
+	within      time.Duration
+	allow       []func(token.Claims) bool
+	scopes      []string
+	maxAge      time.Duration
+	optional    bool
+}
+
+// LiveSession also requires that the token's session still lives, at the price of one look-up by primary key. Otherwise an
+// access token outlives its log-out by up to Config.AccessTTL. An ended session is answered 401.
+func LiveSession(opts ...LiveOption) Option {
+	return func(o *options) {
+		o.liveSession = true
+		for _, opt := range opts {
+			opt(o)
+		}
+	}
+}
+
+// LiveOption is an option of [LiveSession].
+type LiveOption func(*options)
+
+// Within lets the look-up's answer be up to age old. A revocation by the same process still takes effect at once; one by
+// another process after age.
+func Within(age time.Duration) LiveOption {
+	return func(o *options) { o.within = age }
+}
+
+// Allow also requires that allowed holds for the token's claims, for instance for a role among them. A request that is
+// authenticated and not allowed is answered 403 {"code":403,"message":"Forbidden"}. Given more than once, all must hold.
+func Allow(allowed func(token.Claims) bool) Option {
+	return func(o *options) { o.allow = append(o.allow, allowed) }
+}
+
+// Scope also requires every one of scopes in the token's scope claim, a string of names with spaces in between (RFC 8693
+// §4.2). Without them the answer is 403 with error="insufficient_scope" (RFC 6750 §3.1).
+func Scope(scopes ...string) Option {
+	return func(o *options) { o.scopes = append(o.scopes, scopes...) }
+}
+
+// AuthenticatedWithin also requires that the user authenticated at most maxAge ago, in whole seconds. Otherwise the answer is
+// 401 with error="insufficient_user_authentication" and max_age (RFC 9470 §3): the client asks for the password again, and
+// the host answers with a token of Reauthenticate's. Who may not use the route at all gets 403 first.
+func AuthenticatedWithin(maxAge time.Duration) Option {
+	return func(o *options) { o.maxAge = maxAge }
+}
+
+// Optional also lets requests without a token through; [Subject] is then empty. A token that is there must be good, and must
+// meet the other options.
+func Optional() Option {
+	return func(o *options) { o.optional = true }
+}
