@@ -184,12 +184,12 @@ func ExampleConfig_auditLog() {
 	var audits []Audit
 	_ = db.Order("at").Find(&audits)
 	for _, audit := range audits {
-		fmt.Printf("%s: %s %s\n", audit.Subject, audit.Event, audit.Reason)
+		fmt.Println(strings.TrimSpace(strings.Join([]string{audit.Subject, audit.Event, audit.Reason}, " ")))
 	}
 	// Output:
-	// alice: issued
-	// alice: refreshed
-	// alice: revoked host
+	// alice issued
+	// alice refreshed
+	// alice revoked host
 }
 
 // Allow answers 403 to those who are logged in but may not.

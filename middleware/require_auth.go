@@ -117,7 +117,7 @@ func (a *authenticator) authorize(claims token.Claims) error {
 			}
 		}
 	}
-	if a.maxAge > 0 && a.now().Sub(claims.AuthTime) > a.maxAge {
+	if a.maxAge > 0 && time.Duration(a.now().Unix()-claims.AuthTime.Unix())*time.Second > a.maxAge { // auth_time is in whole seconds
 		return httpapi.InsufficientAuthentication{MaxAge: a.maxAge}
 	}
 	return nil

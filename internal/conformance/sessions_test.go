@@ -1,0 +1,307 @@
+package conformance_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/seed-2f82c0fd/refreshtokens"
+	"github.com/seed-2f82c0fd/refreshtokens/internal/testdb"
+	"github.com/seed-2f82c0fd/refreshtokens/internal/testhost"
+	"github.com/seed-2f82c0fd/refreshtokens/plugin"
+)
+
+// issue logs in with options.
+func issue(t *testing.T, host *testhost.Host, device plugin.Device, options ...plugin.SessionOption) plugin.Tokens {
+	t.Helper()
+	tokens, err := host.Issue(t.Context(), "alice", device, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tokens.SessionID != host.SessionID(tokens) {
+		t.Errorf("SessionID is %q", tokens.SessionID)
+	}
+	return tokens
+}
+
+// TestDataStaysWithTheSession: what a login gave is in every access token of its session, rotated or repeated, by any
+// process, and in what the Claims callback gets.
+func TestDataStaysWithTheSession(t *testing.T) {
+	data := map[string]any{
+		"tenant": "acme <&> \u2028 ü", "amr": []any{"pwd", "otp"}, "acr": "2",
+		"act": map[string]any{"sub": "admin-7"}, "data": "of the host's own", "idle_limit": "too",
+	}
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		var asked []plugin.Session
+		claims := func(_ context.Context, session plugin.Session) (map[string]any, error) {
+			asked = append(asked, session)
+			return map[string]any{"role": "user"}, nil
+		}
+		host := testhost.New(t, db, func(c *refreshtokens.Config) { c.Claims = claims })
+		other := testhost.New(t, db, func(c *refreshtokens.Config) { c.Claims, c.Clock = claims, host.Clock.Now })
+		first := issue(t, host, plugin.Device{Name: "Ada's phone 🙂\n", UserAgent: "ua"}, plugin.WithData(data))
+		data["tenant"] = data["tenant"].(string) // the caller's map stays the caller's
+
+		second := other.MustRefresh(first.Refresh.Token)
+		repeated := host.MustRefresh(first.Refresh.Token)
+		host.Clock.Advance(time.Hour)
+		third := host.MustRefresh(second.Refresh.Token)
+		for i, tokens := range []plugin.Tokens{first, second, repeated, third} {
+			verified, err := host.VerifyAccess(tokens.Access.Token)
+			if i < 3 { // the clock has moved on since
+				verified, err = refreshtokens.Claims{}, nil
+			}
+			got := host.Claims(tokens.Access.Token)
+			for name, want := range data {
+				if !reflect.DeepEqual(got[name], want) {
+					t.Errorf("token %d: %s is %v, want %v", i, name, got[name], want)
+				}
+			}
+			if got["role"] != "user" || err != nil {
+				t.Errorf("token %d: role is %v, %v, %v", i, got["role"], verified, err)
+			}
+		}
+		for _, session := range asked {
+			if session.Name != "Ada's phone 🙂" || session.Subject != "alice" || session.ID != first.SessionID || !maps.EqualFunc(session.Data, data, func(a, b any) bool { return reflect.DeepEqual(a, b) }) {
+				t.Errorf("the callback was asked about %+v", session)
+			}
+		}
+		list := host.Bearer(http.MethodGet, testhost.RefreshPath, third.Access.Token).Body.String()
+		if !strings.Contains(list, `"name":"Ada's phone 🙂"`) && !strings.Contains(list, `"name":"Ada\u0027s phone 🙂"`) || strings.Contains(list, "acme") {
+			t.Errorf("the list is %s", list)
+		}
+	})
+}
+
+func TestDataIsRefused(t *testing.T) {
+	callback := map[string]any{}
+	host := testhost.New(t, openSQLite(t), func(c *refreshtokens.Config) {
+		c.Claims = func(context.Context, plugin.Session) (map[string]any, error) { return callback, nil }
+	})
+	for name, row := range map[string]struct{ data, claims map[string]any }{
+		"a reserved name":                    {data: map[string]any{"sub": "root"}},
+		"a reserved name in another case":    {data: map[string]any{"Exp": 1}},
+		"no JSON":                            {data: map[string]any{"f": func() {}}},
+		"over 1 KiB":                         {data: map[string]any{"x": strings.Repeat("x", 1<<10)}},
+		"a name that is not UTF-8":           {data: map[string]any{"\xff": 1}},
+		"a name that Claims returns too":     {data: map[string]any{"role": "admin"}, claims: map[string]any{"role": "user"}},
+		"a reserved name, from the callback": {claims: map[string]any{"sid": "x"}},
+	} {
+		callback = row.claims
+		_, err := host.Issue(t.Context(), "alice", plugin.Device{}, plugin.WithData(row.data))
+		if !errors.Is(err, plugin.ErrInvalidClaims) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if rows := host.Rows(); len(rows) != 0 {
+		t.Errorf("rows are %+v", rows)
+	}
+	callback = nil
+	issue(t, host, plugin.Device{Name: strings.Repeat("<", 1000)}, plugin.WithData(map[string]any{"x": strings.Repeat("x", 1<<10-8)}))
+	if name := host.MustRefresh(issue(t, host, plugin.Device{Name: "n"}).Refresh.Token); name.Refresh.Token == "" {
+		t.Error("it does not refresh")
+	}
+}
+
+// TestImpersonation: the act claim stays through refreshes, and ends when the impersonator may no longer.
+func TestImpersonation(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		admins := map[string]bool{"admin-7": true}
+		host := testhost.New(t, db, func(c *refreshtokens.Config) {
+			c.Claims = func(_ context.Context, session plugin.Session) (map[string]any, error) {
+				if act, ok := session.Data["act"].(map[string]any); ok && !admins[act["sub"].(string)] {
+					return nil, plugin.ErrSubjectRefused
+				}
+				return nil, nil
+			}
+		})
+		own := issue(t, host, plugin.Device{})
+		impersonated := issue(t, host, plugin.Device{}, plugin.WithData(map[string]any{"act": map[string]any{"sub": "admin-7"}}))
+		impersonated = host.MustRefresh(impersonated.Refresh.Token)
+		if act := host.Claims(impersonated.Access.Token)["act"]; !reflect.DeepEqual(act, map[string]any{"sub": "admin-7"}) {
+			t.Errorf("act is %v", act)
+		}
+		admins["admin-7"] = false
+		host.WantRefresh(impersonated.Refresh.Token, http.StatusUnauthorized) // though it would be repeated
+		host.WantRefresh(own.Refresh.Token, http.StatusOK)
+		admins["admin-7"] = true
+		host.WantRefresh(impersonated.Refresh.Token, http.StatusUnauthorized)
+	})
+}
+
+// TestLifetimesOfASession: "remember me" off is a session of 8 hours, whatever the refreshes in between.
+func TestLifetimesOfASession(t *testing.T) {
+	const hour = time.Hour
+	for _, row := range []struct {
+		name    string
+		options []plugin.SessionOption
+		every   time.Duration // it refreshes
+		lasts   time.Duration // from the login until the first refresh that is refused, or the last that is not
+	}{
+		{name: "as configured", every: 24 * hour, lasts: 30 * 24 * hour},
+		{name: "8 hours", options: []plugin.SessionOption{plugin.WithSessionTTL(8 * hour)}, every: hour, lasts: 8 * hour},
+		{name: "8 hours, idle for one", options: []plugin.SessionOption{plugin.WithSessionTTL(8 * hour), plugin.WithRefreshTTL(hour)}, every: hour / 2, lasts: 8 * hour},
+		{name: "idle for one hour", options: []plugin.SessionOption{plugin.WithRefreshTTL(hour)}, every: hour, lasts: hour},
+		{name: "longer than configured", options: []plugin.SessionOption{plugin.WithSessionTTL(900 * hour), plugin.WithRefreshTTL(900 * hour)}, every: 24 * hour, lasts: 30 * 24 * hour},
+		{name: "idle for longer than configured", options: []plugin.SessionOption{plugin.WithRefreshTTL(900 * hour)}, every: 7 * 24 * hour, lasts: 7 * 24 * hour},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+				host := testhost.New(t, db)
+				tokens := issue(t, host, plugin.Device{}, row.options...)
+				began := host.Clock.Now()
+				for {
+					if tokens.Access.Expires.After(tokens.Refresh.Expires.Time) || tokens.Refresh.Expires.Sub(began) > row.lasts {
+						t.Fatalf("the tokens end at %v and %v", tokens.Access.Expires, tokens.Refresh.Expires)
+					}
+					host.Clock.Advance(row.every)
+					status, next := host.TryRefresh(tokens.Refresh.Token)
+					if age := host.Clock.Now().Sub(began); (status == http.StatusOK) != (age < row.lasts) {
+						t.Fatalf("after %v it answered %d", age, status)
+					}
+					if status != http.StatusOK {
+						return
+					}
+					tokens = next
+				}
+			})
+		})
+	}
+	host := testhost.New(t, openSQLite(t))
+	for _, option := range []plugin.SessionOption{
+		plugin.WithSessionTTL(-hour), plugin.WithSessionTTL(1500 * time.Millisecond), plugin.WithRefreshTTL(2 * testhost.Grace), plugin.WithRefreshTTL(time.Millisecond),
+	} {
+		if _, err := host.Issue(t.Context(), "alice", plugin.Device{}, option); !errors.Is(err, plugin.ErrInvalidTTL) {
+			t.Errorf("a bad lifetime: %v", err)
+		}
+	}
+}
+
+// TestShorterConfigurationBindsOlderSessions: a session that was promised more than is configured by now ends earlier.
+func TestShorterConfigurationBindsOlderSessions(t *testing.T) {
+	host := testhost.New(t, openSQLite(t))
+	tokens := issue(t, host, plugin.Device{}, plugin.WithSessionTTL(20*24*time.Hour))
+	shorter := testhost.New(t, host.DB, func(c *refreshtokens.Config) { c.SessionTTL, c.Clock = 10*24*time.Hour, host.Clock.Now })
+	host.Clock.Advance(6 * 24 * time.Hour)
+	tokens = host.MustRefresh(tokens.Refresh.Token)
+	host.Clock.Advance(6 * 24 * time.Hour)
+	shorter.WantRefresh(tokens.Refresh.Token, http.StatusUnauthorized)
+	host.WantRefresh(tokens.Refresh.Token, http.StatusOK)
+}
+
+// TestMaxSessions: a login ends the least recently used session, and logins that run at once leave no more than the limit.
+func TestMaxSessions(t *testing.T) {
+	const limit = 5
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		configure := func(c *refreshtokens.Config) { c.MaxSessions = limit }
+		host := testhost.New(t, db, configure)
+		other := testhost.New(t, db, configure, func(c *refreshtokens.Config) { c.Clock = host.Clock.Now })
+		var all []plugin.Tokens
+		for range limit {
+			all = append(all, host.Login("alice"))
+			host.Clock.Advance(time.Minute)
+		}
+		bobs := host.Login("bob")
+		all[0] = host.MustRefresh(all[0].Refresh.Token) // the oldest, and now the last used
+		host.Clock.Advance(time.Minute)
+		host.Login("alice")
+		host.WantRefresh(all[1].Refresh.Token, http.StatusUnauthorized)
+		host.WantRefresh(all[0].Refresh.Token, http.StatusOK)
+		host.WantRefresh(bobs.Refresh.Token, http.StatusOK)
+
+		together(50, func(i int) error {
+			_, err := []*testhost.Host{host, other}[i%2].Issue(t.Context(), "alice", plugin.Device{})
+			if err != nil {
+				t.Error(err)
+			}
+			return err
+		})
+		sessions, err := host.Sessions(t.Context(), "alice")
+		if err != nil || len(sessions) != limit {
+			t.Errorf("%d sessions, %v, want %d", len(sessions), err, limit)
+		}
+	})
+}
+
+// TestOldAndNewBinariesSideBySide: on the migrated table, an older binary's INSERT and UPDATE leave sessions that this one
+// goes on with, and the reverse.
+func TestOldAndNewBinariesSideBySide(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		host := testhost.New(t, db)
+		now := host.Clock.Now().Unix()
+		// As the first version wrote it.
+		err := db.Exec(`INSERT INTO refresh_tokens (id, subject, generation, issued_at, expires_at, created_at, revoked_at, revoked_for, user_agent, ip)
+			VALUES ('019b7d3c-1a2b-7c3d-8e4f-5a6b7c8d9e0f', 'alice', 1, ?, ?, ?, 0, '', '', '')`, now, now+604800, now).Error
+		if err != nil {
+			t.Fatal(err)
+		}
+		payload := `{"sub":"alice","sid":"019b7d3c-1a2b-7c3d-8e4f-5a6b7c8d9e0f","iat":1767323045,"exp":1767927845,"auth_time":1767323045,"type":"refresh","gen":1}`
+		second := host.MustRefresh(testhost.Sign(testhost.Header, payload, testhost.RefreshKey(t)))
+		if claims := host.Claims(second.Refresh.Token); len(claims) != 7 {
+			t.Errorf("an older binary would not know the claims %v", claims)
+		}
+		if err := db.Exec("UPDATE refresh_tokens SET generation = 3, issued_at = ?, expires_at = ? WHERE generation < 3", now, now+604800).Error; err != nil {
+			t.Fatal(err)
+		}
+		third := strings.Replace(payload, `"gen":1`, `"gen":3`, 1)
+		host.WantRefresh(testhost.Sign(testhost.Header, third, testhost.RefreshKey(t)), http.StatusOK)
+		sessions, err := host.Sessions(t.Context(), "alice")
+		if err != nil || len(sessions) != 1 || sessions[0].Name != "" || sessions[0].Data != nil {
+			t.Errorf("sessions are %+v, %v", sessions, err)
+		}
+	})
+}
+
+// TestEverybodyOut and the rest of an operator's tools.
+func TestEverybodyOut(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		host := testhost.New(t, db)
+		host.Clock.Set(time.Now())
+		var tokens []plugin.Tokens
+		for _, subject := range []string{"alice", "alice", "bob", "carol"} {
+			tokens = append(tokens, host.Login(subject))
+		}
+		admin, err := plugin.NewAdmin(plugin.AdminConfig{DB: db})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sessions, err := admin.Sessions(t.Context(), "alice")
+		if err != nil || len(sessions) != 2 {
+			t.Fatalf("sessions are %+v, %v", sessions, err)
+		}
+		if err := admin.RevokeSession(t.Context(), "alice", tokens[0].SessionID); err != nil {
+			t.Error(err)
+		}
+		host.WantRefresh(tokens[0].Refresh.Token, http.StatusUnauthorized)
+		host.WantRefresh(tokens[1].Refresh.Token, http.StatusOK)
+
+		if n, err := admin.Forget(t.Context(), "bob"); n != 1 || err != nil {
+			t.Errorf("forgot %d, %v", n, err)
+		}
+		host.WantRefresh(tokens[2].Refresh.Token, http.StatusUnauthorized)
+		for _, row := range host.Rows() {
+			if row.Subject == "bob" {
+				t.Errorf("a row is left: %+v", row)
+			}
+		}
+		for range 1100 { // more than two batches
+			host.Login("many")
+		}
+		if n, err := admin.RevokeEveryone(t.Context()); n != 1102 || err != nil {
+			t.Errorf("revoked %d, %v", n, err)
+		}
+		if n, err := host.RevokeEveryone(t.Context()); n != 0 || err != nil {
+			t.Errorf("revoked %d more, %v", n, err)
+		}
+		for _, token := range []string{tokens[1].Refresh.Token, tokens[3].Refresh.Token} {
+			host.WantRefresh(token, http.StatusUnauthorized)
+		}
+	})
+}
