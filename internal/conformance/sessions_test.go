@@ -149,6 +149,7 @@ func TestLifetimesOfASession(t *testing.T) {
 		{name: "8 hours", options: []plugin.SessionOption{plugin.WithSessionTTL(8 * hour)}, every: hour, lasts: 8 * hour},
 		{name: "8 hours, idle for one", options: []plugin.SessionOption{plugin.WithSessionTTL(8 * hour), plugin.WithRefreshTTL(hour)}, every: hour / 2, lasts: 8 * hour},
 		{name: "idle for one hour", options: []plugin.SessionOption{plugin.WithRefreshTTL(hour)}, every: hour, lasts: hour},
+		{name: "shorter than an access token", options: []plugin.SessionOption{plugin.WithSessionTTL(10 * time.Minute)}, every: 5 * time.Minute, lasts: 10 * time.Minute},
 		{name: "longer than configured", options: []plugin.SessionOption{plugin.WithSessionTTL(900 * hour), plugin.WithRefreshTTL(900 * hour)}, every: 24 * hour, lasts: 30 * 24 * hour},
 		{name: "idle for longer than configured", options: []plugin.SessionOption{plugin.WithRefreshTTL(900 * hour)}, every: 7 * 24 * hour, lasts: 7 * 24 * hour},
 	} {
