@@ -1,5 +1,5 @@
-// Package strictjson reads members of a JSON object without the ambiguities that encoding/json lets pass: duplicate
-// names, names in another case, bytes after the object, invalid UTF-8 (RFC 8259 §4 and §8.1, RFC 8725 §3.1).
+// Package strictjson reads members of a JSON object and refuses the ambiguities that encoding/json accepts: duplicate
+// names, names in another case, bytes after the object, and invalid UTF-8 (RFC 8259 §4 and §8.1, RFC 8725 §3.1).
 package strictjson
 
 import (
@@ -10,20 +10,22 @@ import (
 	"unicode/utf8"
 )
 
-// The reasons to refuse a text. They hold nothing of the text, which may be secret.
+// Pick returns one of these errors. They quote nothing from the text, because it may be secret.
 var (
 	ErrNotAnObject = errors.New("not one JSON object")
 	ErrAmbiguous   = errors.New("ambiguous member name")
 )
 
-// Pick puts those members of the object in data that names lists, unparsed, into values at the same places; an absent
-// member leaves nil. The values share data's memory. Other members are ignored, unless their name differs from a listed
-// one by case folding alone; that, and a listed name given twice, is [ErrAmbiguous].
+// Pick reads the JSON object in data. It puts the raw value of the member names[i] into values[i], and leaves values[i] nil
+// if there is no such member. The values share data's memory.
+//
+// Pick returns [ErrAmbiguous] if a listed name occurs twice, or if a member's name equals a listed one only under Unicode
+// case folding. It ignores all other members.
 func Pick(data []byte, names []string, values [][]byte) error {
 	if !utf8.Valid(data) || !json.Valid(data) {
 		return ErrNotAnObject
 	}
-	// What is valid needs no care in walking through it.
+	// The text is valid from here on, so the code below checks no bounds and no syntax.
 	rest := skipSpace(data)
 	if rest[0] != '{' {
 		return ErrNotAnObject
@@ -45,10 +47,10 @@ func Pick(data []byte, names []string, values [][]byte) error {
 	return nil
 }
 
-// place puts a member where it belongs, if it is listed.
+// place puts the value of a listed member into values, or returns ErrAmbiguous.
 func place(quoted, value []byte, names []string, values [][]byte) error {
 	name, _ := unquote(quoted)
-	for i, listed := range names { // most names are listed, and then none of them is copied
+	for i, listed := range names { // most names are listed, and this loop copies none of them
 		if string(name) == listed {
 			if values[i] != nil {
 				return ErrAmbiguous
@@ -72,7 +74,7 @@ func String(raw []byte) (string, bool) {
 	return string(text), ok
 }
 
-// unquote is String for what need not outlive raw.
+// unquote is like String, but the result may share raw's memory.
 func unquote(raw []byte) ([]byte, bool) {
 	if len(raw) < 2 || raw[0] != '"' {
 		return nil, false
@@ -92,7 +94,7 @@ func skipSpace(text []byte) []byte {
 	return text
 }
 
-// cutValue splits a valid text after the value that it begins with.
+// cutValue splits a valid text after its first value.
 func cutValue(text []byte) (value, rest []byte) {
 	depth, inString := 0, false
 	for i := 0; i < len(text); i++ {
