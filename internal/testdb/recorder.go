@@ -12,14 +12,14 @@ import (
 	"gorm.io/gorm/logger"
 )
 
-// Recorder is a GORM logger that keeps the statements that are run.
+// Recorder is a GORM logger that keeps every statement that GORM runs.
 type Recorder struct {
 	logger.Interface
 	mu   sync.Mutex
 	seen []string
 }
 
-// NewRecorder returns a Recorder that has seen nothing.
+// NewRecorder returns an empty Recorder.
 func NewRecorder() *Recorder {
 	return &Recorder{Interface: logger.Discard}
 }
@@ -35,21 +35,21 @@ func (r *Recorder) Trace(_ context.Context, _ time.Time, fc func() (string, int6
 	r.seen = append(r.seen, statement)
 }
 
-// Seen returns the statements since the last Reset.
+// Seen returns the statements since the last [Recorder.Reset].
 func (r *Recorder) Seen() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.seen
 }
 
-// Reset forgets them.
+// Reset forgets all statements.
 func (r *Recorder) Reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.seen = nil
 }
 
-// Query returns the rows of a statement, one a line, as the database writes them.
+// Query runs a statement and returns its rows as text, one row on each line.
 func Query(t testing.TB, db *gorm.DB, statement string) string {
 	t.Helper()
 	rows, err := db.Raw(statement).Rows()

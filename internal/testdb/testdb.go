@@ -1,4 +1,4 @@
-// Package testdb opens empty databases for tests: SQLite always, PostgreSQL and MariaDB where their DSN is set.
+// Package testdb opens empty databases for tests: always SQLite, and also PostgreSQL and MariaDB if their DSNs are set.
 package testdb
 
 import (
@@ -25,30 +25,31 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/models"
 )
 
-// The variables that name the servers. CREATE rights are needed: every test gets a schema or database of its own.
+// The environment variables with the servers' DSNs. The users in them need the right to create schemas or databases,
+// because every test gets one of its own.
 const (
 	PostgresDSN = "REFRESHTOKENS_POSTGRES_DSN"
 	MySQLDSN    = "REFRESHTOKENS_MYSQL_DSN"
 )
 
-// Matrix is the variable that, set to anything, makes [Each] go through every engine and every setting of GORM's.
+// Matrix is an environment variable. If it is set, [Each] goes through every engine with every GORM setting.
 const Matrix = "REFRESHTOKENS_MATRIX"
 
-// maxOpenConns keeps tests that run side by side below the servers' default limits.
+// maxOpenConns keeps parallel tests below the servers' default connection limits.
 const maxOpenConns = 10
 
-// Engine opens a new, empty database; where its server isn't named, it skips the test.
+// Engine is a way to run a database. Open makes a new, empty one, or skips the test if the server's DSN is not set.
 type Engine struct {
 	Name string
 	Open func(t testing.TB) gorm.Dialector
 }
 
-// Engines are the three dialects as most hosts run them.
+// Engines returns the three dialects with the settings that most hosts use.
 func Engines() []Engine {
 	return []Engine{{"sqlite", SQLite}, {"postgres", Postgres}, {"mysql", MySQL}}
 }
 
-// moreEngines are what else a host may run.
+// moreEngines returns other drivers and settings that a host may use.
 func moreEngines() []Engine {
 	isolation := func(level string) func(testing.TB) gorm.Dialector {
 		return func(t testing.TB) gorm.Dialector {
@@ -83,7 +84,7 @@ type setting struct {
 	prepare   func(t *testing.T, db *gorm.DB, engine Engine)
 }
 
-// settings are every combination of the switches, and what stands for itself.
+// settings returns every combination of GORM's three switches, a table prefix, and a replica.
 func settings() []setting {
 	var all []setting
 	for bits := range 8 {
@@ -101,7 +102,8 @@ func settings() []setting {
 		setting{name: "lagging replica", prepare: withLaggingReplica})
 }
 
-// withLaggingReplica sends reads, by default, to a database that never sees a write.
+// withLaggingReplica makes dbresolver send reads to a second database, which stays empty. A statement must ask for the
+// primary to see any row.
 func withLaggingReplica(t *testing.T, db *gorm.DB, engine Engine) {
 	replica := engine.Open(t)
 	Open(t, replica, &gorm.Config{})
@@ -111,7 +113,7 @@ func withLaggingReplica(t *testing.T, db *gorm.DB, engine Engine) {
 	}
 }
 
-// EachBenchmark runs benchmark as a sub-benchmark on an empty, migrated database of every dialect.
+// EachBenchmark runs benchmark as a sub-benchmark on an empty, migrated database of each of the [Engines].
 func EachBenchmark(b *testing.B, benchmark func(b *testing.B, db *gorm.DB)) {
 	b.Helper()
 	for _, engine := range Engines() {
@@ -119,8 +121,8 @@ func EachBenchmark(b *testing.B, benchmark func(b *testing.B, db *gorm.DB)) {
 	}
 }
 
-// Each runs test as a subtest on an empty, migrated database of every dialect; with [Matrix] set, of every engine with
-// every setting of GORM's. Each configure may change those too.
+// Each runs test as a subtest on an empty, migrated database of each of the [Engines]. If [Matrix] is set, it does so on
+// every engine with every GORM setting. Each configure may change GORM's settings further.
 func Each(t *testing.T, test func(t *testing.T, db *gorm.DB), configure ...func(*gorm.Config)) {
 	t.Helper()
 	run := func(t *testing.T, engine Engine, s setting) {
@@ -151,7 +153,7 @@ func Each(t *testing.T, test func(t *testing.T, db *gorm.DB), configure ...func(
 	}
 }
 
-// Open opens and migrates. It is silent unless config brings a logger.
+// Open opens a database and migrates it. It logs nothing unless config has a logger.
 func Open(t testing.TB, dialector gorm.Dialector, config *gorm.Config) *gorm.DB {
 	t.Helper()
 	if config.Logger == nil {
@@ -171,7 +173,7 @@ func Open(t testing.TB, dialector gorm.Dialector, config *gorm.Config) *gorm.DB 
 	return Migrate(t, db)
 }
 
-// Migrate does what a host does before it calls refreshtokens.New.
+// Migrate creates the tables, as a host does before it calls refreshtokens.New.
 func Migrate(t testing.TB, db *gorm.DB) *gorm.DB {
 	t.Helper()
 	if err := db.AutoMigrate(models.All()...); err != nil {
@@ -180,7 +182,7 @@ func Migrate(t testing.TB, db *gorm.DB) *gorm.DB {
 	return db
 }
 
-// SQLite is a new file with the settings that the example app uses.
+// SQLite returns a new database file in WAL mode, with a busy timeout.
 func SQLite(t testing.TB) gorm.Dialector {
 	return sqlite.Open("file:" + newFile(t) + "?_journal_mode=WAL&_busy_timeout=10000")
 }
@@ -189,7 +191,7 @@ func newFile(t testing.TB) string {
 	return filepath.Join(t.TempDir(), "test.db")
 }
 
-// Postgres is a new schema of the server that [PostgresDSN] names; without that the test is skipped.
+// Postgres creates a schema on the server of [PostgresDSN]. It skips the test if that is not set.
 func Postgres(t testing.TB) gorm.Dialector {
 	return openPostgres(t, nil)
 }
@@ -203,7 +205,8 @@ func openPostgres(t testing.TB, params map[string]string) gorm.Dialector {
 	return postgres.New(postgres.Config{Conn: pool})
 }
 
-// NewPostgres makes a new schema, which the search path of the answer names.
+// NewPostgres creates a schema and returns a configuration that has it as its search path. The schema is dropped after the
+// test.
 func NewPostgres(t testing.TB) *pgx.ConnConfig {
 	t.Helper()
 	config, err := pgx.ParseConfig(needDSN(t, PostgresDSN))
@@ -222,7 +225,7 @@ func NewPostgres(t testing.TB) *pgx.ConnConfig {
 	return scoped
 }
 
-// MySQL is a new database of the server that [MySQLDSN] names; without that the test is skipped.
+// MySQL creates a database on the server of [MySQLDSN]. It skips the test if that is not set.
 func MySQL(t testing.TB) gorm.Dialector {
 	return openMySQL(t, "")
 }
@@ -240,12 +243,12 @@ func openMySQL(t testing.TB, params string) gorm.Dialector {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A pool that the test ends, also where it is dbresolver that has it.
+	// GORM gets a pool of ours, not a DSN, so that the test can close it. dbresolver would never close its own.
 	t.Cleanup(func() { _ = pool.Close() })
 	return mysql.New(mysql.Config{Conn: pool})
 }
 
-// NewMySQL makes a new database, which the answer names.
+// NewMySQL creates a database and returns a configuration that names it. The database is dropped after the test.
 func NewMySQL(t testing.TB) *mysqldriver.Config {
 	t.Helper()
 	config, err := mysqldriver.ParseDSN(needDSN(t, MySQLDSN))
