@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The paths of a [Host], and the bodies and the challenge of its refusals.
+// The routes of a [Host], and what it answers when it refuses a request: bodies and a WWW-Authenticate challenge.
 const (
 	RefreshPath = "/v1/auth/refresh-tokens"
 	LogoutPath  = "/v1/auth/logout"
@@ -19,7 +19,7 @@ const (
 	InvalidToken     = `Bearer error="invalid_token"`
 )
 
-// WantAnswer fails the test unless the answer has the status, and the body where one is given.
+// WantAnswer fails the test unless the answer has the status and the body. An empty body stands for any body.
 func WantAnswer(t testing.TB, recorder *httptest.ResponseRecorder, status int, body string) {
 	t.Helper()
 	if recorder.Code != status {
@@ -29,7 +29,7 @@ func WantAnswer(t testing.TB, recorder *httptest.ResponseRecorder, status int, b
 		t.Errorf("body is %s\nwant    %s", recorder.Body, body)
 	}
 	if status == http.StatusNoContent && recorder.Body.Len() > 0 {
-		t.Errorf("204 with a body: %s", recorder.Body)
+		t.Errorf("a 204 has the body %s", recorder.Body)
 	}
 	contentType := recorder.Header().Get("Content-Type")
 	if strings.HasPrefix(body, "{") && contentType != "application/json; charset=utf-8" {
@@ -37,7 +37,7 @@ func WantAnswer(t testing.TB, recorder *httptest.ResponseRecorder, status int, b
 	}
 }
 
-// WantUnauthorized fails the test unless the answer is the contract's 401 with the challenge.
+// WantUnauthorized fails the test unless the answer is a 401 with [UnauthorizedBody] and the challenge.
 func WantUnauthorized(t testing.TB, recorder *httptest.ResponseRecorder, challenge string) {
 	t.Helper()
 	WantAnswer(t, recorder, http.StatusUnauthorized, UnauthorizedBody)
@@ -46,7 +46,7 @@ func WantUnauthorized(t testing.TB, recorder *httptest.ResponseRecorder, challen
 	}
 }
 
-// WantGroupHeaders fails the test unless the answer forbids caching.
+// WantGroupHeaders fails the test unless the answer has the headers that forbid caching.
 func WantGroupHeaders(t testing.TB, recorder *httptest.ResponseRecorder) {
 	t.Helper()
 	header := recorder.Header()

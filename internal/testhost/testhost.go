@@ -1,4 +1,4 @@
-// Package testhost is a Gin app with the plugin on it, for tests that go in through the front door.
+// Package testhost is a Gin app that uses the plugin. Tests send it HTTP requests.
 package testhost
 
 import (
@@ -27,22 +27,22 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/plugin/plugintest"
 )
 
-// Secret is the host's.
+// Secret is the host's signing secret.
 const Secret = "an example of a secret with more than 32 bytes"
 
-// Header is the JOSE header of every token, encoded.
+// Header is the JOSE header of every token, in base64url.
 const Header = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
 
-// Grace is the default grace period. A token repeats for twice as long before it can rotate again.
+// Grace is the default grace period. A live token repeats for twice as long before it can rotate again.
 const Grace = 30 * time.Second
 
-// Strict is for New: it turns the grace period off, so that every refresh rotates.
+// Strict is an option of [New]. It turns the grace period off, so that every refresh rotates.
 func Strict(config *refreshtokens.Config) { config.GracePeriod = -1 }
 
-// RealTime is for New: Purge wants a clock that agrees with the database's.
+// RealTime is an option of [New] for tests of Purge. Purge fails unless the host's clock agrees with the database's.
 func RealTime(config *refreshtokens.Config) { config.Clock = time.Now }
 
-// Host is the app. Its routes are those of the plugin under /v1, and GET /v1/me, which answers the subject.
+// Host is the app. It has the plugin's routes under /v1, and GET /v1/me, which answers the subject.
 type Host struct {
 	*refreshtokens.Plugin
 	Router *gin.Engine
@@ -51,7 +51,7 @@ type Host struct {
 	t      testing.TB
 }
 
-// New starts a host on db. Each configure may change the settings before New.
+// New makes a host on db. Each configure may change the settings first.
 func New(t testing.TB, db *gorm.DB, configure ...func(*refreshtokens.Config)) *Host {
 	t.Helper()
 	gin.SetMode(gin.TestMode)
@@ -75,14 +75,14 @@ func New(t testing.TB, db *gorm.DB, configure ...func(*refreshtokens.Config)) *H
 	return &Host{auth, router, db, clock, t}
 }
 
-// For returns the host for a subtest, which is then the one that fails.
+// For returns the host for a subtest. If a helper fails, it fails the subtest and not the whole test.
 func (h *Host) For(t testing.TB) *Host {
 	sub := *h
 	sub.t = t
 	return &sub
 }
 
-// Login issues tokens as the host's log-in handler would.
+// Login issues tokens as a host's login handler does.
 func (h *Host) Login(subject string) plugin.Tokens {
 	h.t.Helper()
 	tokens, err := h.Issue(h.t.Context(), subject, plugin.Device{UserAgent: "test/1.0", IP: "192.0.2.1"})
@@ -92,7 +92,7 @@ func (h *Host) Login(subject string) plugin.Tokens {
 	return tokens
 }
 
-// Do sends a request with the headers given as name, value, name, value …
+// Do sends a request. The headers are given as name, value, name, value and so on.
 func (h *Host) Do(method, path string, body io.Reader, headers ...string) *httptest.ResponseRecorder {
 	request := httptest.NewRequest(method, path, body)
 	for i := 0; i < len(headers); i += 2 {
@@ -122,7 +122,7 @@ func (h *Host) Bearer(method, path, token string) *httptest.ResponseRecorder {
 	return h.Do(method, path, nil, "Authorization", "Bearer "+token)
 }
 
-// TryRefresh sends the token to the refresh route and returns the status, and the tokens where it is 200.
+// TryRefresh sends the token to the refresh route. It returns the status, and the new tokens if the status is 200.
 func (h *Host) TryRefresh(token string) (int, plugin.Tokens) {
 	recorder := h.PostToken("/v1/auth/refresh-tokens", token)
 	var tokens plugin.Tokens
@@ -134,7 +134,7 @@ func (h *Host) TryRefresh(token string) (int, plugin.Tokens) {
 	return recorder.Code, tokens
 }
 
-// MustRefresh is TryRefresh for a token that is good.
+// MustRefresh is [Host.TryRefresh] for a good token: it fails the test unless the status is 200.
 func (h *Host) MustRefresh(token string) plugin.Tokens {
 	h.t.Helper()
 	status, tokens := h.TryRefresh(token)
@@ -144,7 +144,7 @@ func (h *Host) MustRefresh(token string) plugin.Tokens {
 	return tokens
 }
 
-// WantRefresh fails the test unless the refresh route answers the token with status.
+// WantRefresh refreshes with the token and fails the test unless the answer has the status.
 func (h *Host) WantRefresh(token string, status int) {
 	h.t.Helper()
 	if got, _ := h.TryRefresh(token); got != status {
@@ -161,13 +161,13 @@ func (h *Host) Rows() []models.RefreshToken {
 		if err == nil {
 			return rows
 		}
-		if try == 20 { // what is serializable, or has no patience with writers, may fail a few times
+		if try == 20 { // a serializable or a locked database may fail a few times
 			h.t.Fatal(err)
 		}
 	}
 }
 
-// Claims returns the claims of a token, unverified.
+// Claims returns the claims of a token. It does not verify the token.
 func (h *Host) Claims(token string) map[string]any {
 	h.t.Helper()
 	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
@@ -183,14 +183,14 @@ func (h *Host) Claims(token string) map[string]any {
 	return claims
 }
 
-// SessionID returns the id of the session that tokens are of.
+// SessionID returns the id of the tokens' session.
 func (h *Host) SessionID(tokens plugin.Tokens) string {
 	h.t.Helper()
 	sid, _ := h.Claims(tokens.Access.Token)["sid"].(string)
 	return sid
 }
 
-// RefreshKey is the key of refresh tokens, derived here once more so that the derivation can't drift unnoticed.
+// RefreshKey derives the key of refresh tokens without the plugin's code. If the plugin's derivation changes, tests fail.
 func RefreshKey(t testing.TB) []byte {
 	t.Helper()
 	key, err := hkdf.Key(sha256.New, []byte(Secret), nil, "refreshtokens/refresh-token/HS256/v1", 32)
@@ -200,7 +200,7 @@ func RefreshKey(t testing.TB) []byte {
 	return key
 }
 
-// Sign returns header.payload.signature under HMAC-SHA256; header is encoded already, payload is not.
+// Sign returns a token that is signed with HMAC-SHA256. The header is in base64url already, the payload is not.
 func Sign(header, payload string, key []byte) string {
 	input := header + "." + base64.RawURLEncoding.EncodeToString([]byte(payload))
 	mac := hmac.New(sha256.New, key)
