@@ -1,7 +1,8 @@
-// Package browsers simulates browser windows whose tabs refresh one session, on virtual time. It is for tests.
+// Package browsers simulates browser windows for tests. All tabs of a window refresh one session. Time is virtual.
 //
-// The tabs share a jar, in which the last answer stays. They start at random, meet slow networks, lose answers, and try
-// again. The servers' clocks differ, and their database stalls.
+// The tabs share a jar, which holds the refresh token of the last answer that arrived. Tabs start at random moments. Networks
+// are slow and lose answers, and a tab whose answer is lost tries again. The servers' clocks differ, and their database
+// stalls.
 package browsers
 
 import (
@@ -11,40 +12,40 @@ import (
 	"time"
 )
 
-// Network is what requests and answers meet on their way.
+// Network says how long requests and answers travel, and how many answers get lost.
 type Network struct {
 	Name   string
-	Median time.Duration // of one way
-	Sigma  float64       // of the delay's logarithm
+	Median time.Duration // delay of one way
+	Sigma  float64       // standard deviation of the delay's logarithm
 	Loss   float64       // share of answers that get lost
 }
 
-// Networks are four that browsers are used on.
+// Networks are four kinds of network that browsers use.
 var Networks = []Network{
-	{"cable", 10 * time.Millisecond, 0.4, 0.001},
-	{"4G", 200 * time.Millisecond, 0.7, 0.02},
-	{"3G", 500 * time.Millisecond, 0.8, 0.05},
-	{"train", 900 * time.Millisecond, 1.2, 0.2},
+	{Name: "cable", Median: 10 * time.Millisecond, Sigma: 0.4, Loss: 0.001},
+	{Name: "4G", Median: 200 * time.Millisecond, Sigma: 0.7, Loss: 0.02},
+	{Name: "3G", Median: 500 * time.Millisecond, Sigma: 0.8, Loss: 0.05},
+	{Name: "train", Median: 900 * time.Millisecond, Sigma: 1.2, Loss: 0.2},
 }
 
-// Token is a refresh token, in the form of a [Server].
+// Token is a refresh token. Its type depends on the [Server].
 type Token any
 
-// Server is the system under test: hosts with a clock each on one database.
+// Server is the system under test: several hosts on one database. Each host has its own clock.
 type Server interface {
-	// Arrive presents a token to a host, at an instant of the virtual time. The host has read its clock, and its database
-	// stalls. The returned function goes on from there: it returns the token that is answered, or false for a 401.
+	// Arrive presents a token to a host at the virtual time now. The host reads its clock, and then its database stalls. The
+	// caller ends the stall by calling decide at a later time. decide returns the token in the answer, or false for a 401.
 	Arrive(now time.Duration, host int, token Token) (decide func(now time.Duration) (Token, bool))
 }
 
-// Window is a browser window with tabs that all refresh when it opens.
+// Window is a browser window. All its tabs refresh when it opens.
 type Window struct {
 	Tabs    int
-	Spread  time.Duration // the tabs start within it
+	Spread  time.Duration // all tabs start within this time
 	Network Network
 	Grace   time.Duration
-	Skew    time.Duration // between the clocks of two hosts, at most half of Grace
-	Stall   time.Duration // of the database, at most
+	Skew    time.Duration // the most that two hosts' clocks differ; at most half of Grace
+	Stall   time.Duration // the longest stall of the database
 	Hosts   int
 }
 
@@ -53,8 +54,8 @@ const (
 	maxTimeout = 3 * time.Second
 )
 
-// NewWindow draws a window within the bounds that the README states: the clocks' difference, a stall, and the way there
-// and back fit into the grace period.
+// NewWindow draws a random window within the bounds that docs/how-it-works.md states: the difference of the clocks, a stall
+// and the ways of requests and answers together fit into the grace period.
 func NewWindow(random *rand.Rand, network Network, grace, maxStall time.Duration) Window {
 	w := Window{
 		Tabs: 2 + random.IntN(29), Spread: 5 * time.Second, Network: network, Grace: grace,
@@ -64,20 +65,20 @@ func NewWindow(random *rand.Rand, network Network, grace, maxStall time.Duration
 	return w
 }
 
-// budget is what is left of the grace period where the next host's clock is ahead.
+// budget is how much of the grace period is left if the next host's clock is ahead.
 func (w Window) budget() time.Duration { return w.Grace - w.Skew }
 
-// Result is what became of a window.
+// Result says what happened in a window.
 type Result struct {
-	LoggedOut int   // tabs that were answered 401
+	LoggedOut int   // tabs that got a 401
 	Refreshes int   // requests that reached a server
 	Lost      int   // answers that got lost
-	Jar       Token // the last answer
-	Spent     Token // what the jar held when the window opened
+	Jar       Token // the token of the last answer that arrived
+	Spent     Token // the token in the jar when the window opened
 	End       time.Duration
 }
 
-// Open runs the window to its end. It opens at start, with token in the jar.
+// Open runs a window until nothing is left to do. It starts at the virtual time start, with token in the jar.
 func (w Window) Open(random *rand.Rand, server Server, start time.Duration, token Token) Result {
 	s := &simulation{Window: w, random: random, server: server, now: start, seen: map[Token]bool{token: true}}
 	s.Jar, s.Spent, s.rotated = token, token, start
@@ -101,14 +102,14 @@ type simulation struct {
 	events  events
 	now     time.Duration
 	seen    map[Token]bool
-	rotated time.Duration // when the newest token was minted
+	rotated time.Duration // when the request that got the newest token arrived
 }
 
 func (s *simulation) at(when time.Duration, do func()) {
 	heap.Push(&s.events, event{when, s.random.Uint64(), do})
 }
 
-// send presents a token, from a tab.
+// send has a tab present a token.
 func (s *simulation) send(token Token) {
 	s.at(s.now+s.delay(), func() {
 		arrived := s.now
@@ -130,7 +131,7 @@ func (s *simulation) send(token Token) {
 	})
 }
 
-// retry sends again what got no answer: the same token from memory, or what is in the jar by now.
+// retry sends a request again whose answer got lost. The tab presents the token that it remembers, or the one in the jar now.
 func (s *simulation) retry(token Token) {
 	if s.random.IntN(2) == 0 {
 		token = s.Jar
@@ -143,11 +144,11 @@ func (s *simulation) receive(answer Token, ok bool) {
 		s.LoggedOut++
 		return
 	}
-	s.Jar = answer // also where it is older than what is there
+	s.Jar = answer // as browsers do: even if the jar holds a newer token
 }
 
-// loses draws whether an answer gets lost. None does where the retry, or a tab that reads the jar before its answer, would
-// come after the grace period.
+// loses draws whether an answer gets lost. It keeps an answer if a loss could bring a request with the older token after
+// the grace period: the retry, or a tab that reads the jar before the retry is answered.
 func (s *simulation) loses() bool {
 	lost := s.random.Float64() < s.Network.Loss
 	return lost && s.now+maxTimeout+s.Stall+3*maxDelay <= s.rotated+s.budget()
@@ -159,7 +160,7 @@ func (s *simulation) delay() time.Duration {
 	return min(time.Duration(drawn), maxDelay)
 }
 
-// stall draws how long the database takes: hardly any time, or now and then up to the most that a refresh waits.
+// stall draws how long the database takes. Mostly that is under 5 ms. One time in 20 it is up to the window's Stall.
 func (s *simulation) stall() time.Duration {
 	if s.random.IntN(20) > 0 {
 		return time.Duration(s.random.Int64N(int64(5 * time.Millisecond)))
