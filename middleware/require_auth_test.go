@@ -21,7 +21,8 @@ func newHost(t testing.TB, configure ...func(*refreshtokens.Config)) *testhost.H
 	return testhost.New(t, testdb.Open(t, testdb.SQLite(t), &gorm.Config{}), configure...)
 }
 
-// TestClaimsReachTheHost: by *gin.Context, by the request's context, and decoded into the host's own struct.
+// TestClaimsReachTheHost checks that a handler gets the claims from its *gin.Context, from the request's context and from a
+// derived context, and can decode them into the host's own struct.
 func TestClaimsReachTheHost(t *testing.T) {
 	host := newHost(t, func(config *refreshtokens.Config) {
 		config.Claims = func(context.Context, plugin.Session) (map[string]any, error) {
@@ -55,7 +56,7 @@ func TestClaimsReachTheHost(t *testing.T) {
 			}
 			var wrong struct{ Role int }
 			if err := claims.Decode(&wrong); err == nil {
-				t.Errorf("%s: a string decoded into an int", name)
+				t.Errorf("%s: Decode put a string into an int without an error", name)
 			}
 		}
 	})
@@ -65,7 +66,7 @@ func TestClaimsReachTheHost(t *testing.T) {
 	}
 }
 
-func TestWithoutRequireAuthThereIsNobody(t *testing.T) {
+func TestNoClaimsWithoutRequireAuth(t *testing.T) {
 	host := newHost(t)
 	host.Router.GET("/", func(c *gin.Context) {
 		if claims, ok := middleware.Claims(c); ok || claims.Subject != "" || middleware.Subject(c) != "" {
@@ -75,7 +76,7 @@ func TestWithoutRequireAuthThereIsNobody(t *testing.T) {
 	host.Bearer(http.MethodGet, "/", host.Login("alice").Access.Token)
 }
 
-// TestRefusedRequestsStopThere: no later handler runs.
+// TestRefusedRequestsStopThere checks that no later handler runs after RequireAuth has refused a request.
 func TestRefusedRequestsStopThere(t *testing.T) {
 	host := newHost(t)
 	host.Router.GET("/", host.RequireAuth(), func(*gin.Context) { t.Error("the handler ran") })
@@ -91,22 +92,23 @@ func TestLiveSession(t *testing.T) {
 	tokens := host.Login("alice")
 	get := func() int { return host.Bearer(http.MethodGet, "/", tokens.Access.Token).Code }
 	if got := get(); got != http.StatusOK {
-		t.Errorf("while it lives: %d", got)
+		t.Errorf("a live session: answered %d, want 200", got)
 	}
 	if err := host.RevokeAll(t.Context(), "alice"); err != nil {
 		t.Fatal(err)
 	}
 	if got := get(); got != http.StatusUnauthorized {
-		t.Errorf("after its end: %d", got)
+		t.Errorf("a revoked session: answered %d, want 401", got)
 	}
 	tokens = host.Login("alice")
 	host.Clock.Advance(time.Minute)
 	if got := get(); got != http.StatusUnauthorized {
-		t.Errorf("idled out: %d", got)
+		t.Errorf("an idle session: answered %d, want 401", got)
 	}
 }
 
-// FuzzAuthorization: only a header that is a Bearer scheme, spaces and the good token is let through.
+// FuzzAuthorization checks that RequireAuth lets a header through only if it is the Bearer scheme, spaces and the good
+// token.
 func FuzzAuthorization(f *testing.F) {
 	host := newHost(f)
 	const marker = "TOKEN"
