@@ -12,17 +12,17 @@ run: ## serve the example app on SQLite
 	go run ./example_app
 
 .PHONY: test
-test: ## run the tests; on PostgreSQL and MariaDB too where their DSNs are set
+test: ## run the tests; also on PostgreSQL and MariaDB if their DSNs are set
 	go test ./...
 
 .PHONY: test-all
-test-all: ## run the tests with the race detector on every database; refuses to skip one
+test-all: ## run the tests with the race detector on every database; fails if a DSN is not set
 	@test -n "$$REFRESHTOKENS_POSTGRES_DSN" || { echo 'REFRESHTOKENS_POSTGRES_DSN is not set'; exit 1; }
 	@test -n "$$REFRESHTOKENS_MYSQL_DSN" || { echo 'REFRESHTOKENS_MYSQL_DSN is not set'; exit 1; }
 	go test -race ./...
 
 .PHONY: test-matrix
-test-matrix: ## run the conformance tests on every engine with every setting of GORM's
+test-matrix: ## run the conformance tests on every engine with every GORM setting
 	REFRESHTOKENS_MATRIX=1 go test -p 1 -timeout 20m . ./internal/conformance ./internal/store ./models ./plugin
 
 .PHONY: test-chaos
@@ -30,7 +30,7 @@ test-chaos: ## kill the app, its connections and its database while devices refr
 	REFRESHTOKENS_CHAOS=1 go test -race -v -timeout 10m ./internal/chaos
 
 .PHONY: test-galera
-test-galera: ## the same on three MariaDB nodes; needs galera-4 and rsync, and root
+test-galera: ## refresh on three MariaDB nodes and kill one; needs galera-4, rsync and root
 	REFRESHTOKENS_GALERA=1 go test -v -timeout 10m -run Galera ./internal/chaos
 
 .PHONY: fuzz
@@ -45,11 +45,11 @@ DURATION ?= 3s
 ROWS ?= 10000000
 
 .PHONY: bench
-bench: ## measure against the floor and other modules; writes docs/benchmarks.md (needs both DSNs and redis-server)
+bench: ## measure against a floor and other modules; writes docs/benchmarks.md (needs both DSNs and redis-server)
 	cd internal/bench && go run . -rounds $(ROUNDS) -duration $(DURATION) -rows $(ROWS)
 
 .PHONY: microbench
-microbench: ## run the benchmarks of the hot functions, for benchstat
+microbench: ## run the Go benchmarks, for benchstat
 	go test -run '^$$' -bench . -count 6 ./...
 
 .PHONY: lint
@@ -64,17 +64,17 @@ $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION):
 	mv $(BIN)/golangci-lint $@
 
 .PHONY: vuln
-vuln: ## look for known vulnerabilities in what the code calls
+vuln: ## look for known vulnerabilities in the code that is called
 	go run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION) ./...
 
 .PHONY: host
-host: ## build and run a throw-away app from the README's complete host, with cgo and without
+host: ## build and run the README's complete host as a module of its own, with cgo and without
 	bash .ci/host
 
 .PHONY: readme
-readme: ## paste the README's curl lines against a running example app
+readme: ## run the README's curl lines against the example app
 	bash .ci/readme
 
 .PHONY: ci
-ci: ## all that lands or refuses a change
+ci: ## run every check that a change must pass
 	bash .ci/run
