@@ -26,7 +26,7 @@ const (
 	validEmail = "required,max=255,email"
 )
 
-// register makes a user and logs them in, both or neither.
+// register creates a user and logs them in. Both happen in one transaction.
 func (a *app) register(c *gin.Context) {
 	const wrongBody = "The body must be a JSON object with the strings name, email and password"
 	var name, email, password string
@@ -70,7 +70,7 @@ func (a *app) register(c *gin.Context) {
 	answerTokens(c, http.StatusCreated, &u, tokens)
 }
 
-// show answers the caller.
+// show answers the caller's own user.
 func (a *app) show(c *gin.Context) {
 	u, err := findUser(a.dbOf(c.Request.Context()), "id = ?", middleware.Subject(c))
 	if err == nil && u == nil {
@@ -83,7 +83,7 @@ func (a *app) show(c *gin.Context) {
 	c.JSON(http.StatusOK, u)
 }
 
-// changePassword also logs out every other device.
+// changePassword stores the new password and logs out every other device.
 func (a *app) changePassword(c *gin.Context) {
 	var password string
 	if !bind(c, fields{"password": &password}, weakPassword) {
@@ -128,8 +128,8 @@ func (a *app) remove(c *gin.Context) {
 	c.Status(http.StatusNoContent)
 }
 
-// asCaller runs do in a transaction that locks the caller's row. It returns [plugin.ErrRevoked] where the caller's
-// session has ended since RequireAuth looked: a thief who was just logged out must not change the password any more.
+// asCaller runs do in a transaction that locks the caller's row. It returns [plugin.ErrRevoked] if the caller's session has
+// ended since RequireAuth checked it. A thief who has just been logged out must not change the password.
 func (a *app) asCaller(c *gin.Context, do func(ctx context.Context, tx *gorm.DB, caller *user, sessionID string) error) error {
 	claims, _ := middleware.Claims(c)
 	return a.transaction(c.Request.Context(), func(ctx context.Context, tx *gorm.DB) error {
@@ -151,7 +151,7 @@ func (a *app) asCaller(c *gin.Context, do func(ctx context.Context, tx *gorm.DB,
 	})
 }
 
-// failCaller answers a request that RequireAuth let through.
+// failCaller answers a failed request that RequireAuth had let through: 401 if the session or the user is gone, or else 500.
 func (a *app) failCaller(c *gin.Context, err error) {
 	if !errors.Is(err, plugin.ErrRevoked) {
 		a.broken(c, err)

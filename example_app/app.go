@@ -17,18 +17,18 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/middleware"
 )
 
-// app is what the handlers share.
+// app holds what the handlers share.
 type app struct {
 	db        *gorm.DB
 	auth      *refreshtokens.Plugin
 	passwords *hasher
 	validate  *validator.Validate
-	logins    *httprate.RateLimiter // by address and email
+	logins    *httprate.RateLimiter // limits logins by address and email
 	logger    *slog.Logger
 	router    *gin.Engine
 }
 
-// loginsPerMinute is how often one address may try to log in with one email.
+// loginsPerMinute is how often an IP address may try to log in with the same email address.
 const loginsPerMinute = 30
 
 func newApp(db *gorm.DB, settings config, logger *slog.Logger) (*app, error) {
@@ -55,7 +55,7 @@ func newApp(db *gorm.DB, settings config, logger *slog.Logger) (*app, error) {
 
 	gin.SetMode(gin.ReleaseMode)
 	a.router = gin.New()
-	if err := a.router.SetTrustedProxies(nil); err != nil { // behind a proxy, name it here
+	if err := a.router.SetTrustedProxies(nil); err != nil { // if the app runs behind a proxy, name the proxy here
 		return nil, fmt.Errorf("trusted proxies: %w", err)
 	}
 	a.router.Use(checkRequestID, requestid.New(), finish, a.log, gin.CustomRecoveryWithWriter(nil, a.recovered))
@@ -86,8 +86,8 @@ func (a *app) health(c *gin.Context) {
 	c.JSON(http.StatusOK, gin.H{"status": "ok"})
 }
 
-// log writes one line for each request. It logs no header and no body, and of the URL only the path: the rest may hold
-// what is nobody's business.
+// log writes one line for each request. Of the URL, it logs only the path. It logs no query, header or body, because they may
+// hold secrets.
 func (a *app) log(c *gin.Context) {
 	start := time.Now()
 	c.Next()
@@ -101,18 +101,18 @@ func (a *app) log(c *gin.Context) {
 	a.logger.InfoContext(c.Request.Context(), "request", attrs...)
 }
 
-// recovered answers a panic as any other failure of ours.
+// recovered answers a panic like any other fault of the server.
 func (a *app) recovered(c *gin.Context, cause any) {
 	a.broken(c, fmt.Errorf("panic: %v", cause))
 }
 
-// broken answers what is not the client's doing. The cause goes to the log alone.
+// broken answers 500, for a fault of the server. The cause goes to the log and not to the client.
 func (a *app) broken(c *gin.Context, cause error) {
 	_ = c.Error(cause)
 	c.AbortWithStatusJSON(http.StatusInternalServerError, gin.H{"error": "Internal Server Error"})
 }
 
-// fail answers what is.
+// fail answers a request that was refused.
 func fail(c *gin.Context, status int, message string) {
 	c.AbortWithStatusJSON(status, gin.H{"code": status, "message": message})
 }

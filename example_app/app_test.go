@@ -21,7 +21,7 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/internal/testdb"
 )
 
-// client is a device of a user's.
+// client sends requests to the app.
 type client struct {
 	t   *testing.T
 	app *app
@@ -46,7 +46,7 @@ func (c client) do(method, path, token, body string) answer {
 	return answer{recorder.Code, recorder.Body.String(), recorder.Header()}
 }
 
-// want fails the test unless the answer has the status, and the body where one is given.
+// want fails the test unless the answer has the status and the body. An empty body stands for any body.
 func (c client) want(got answer, status int, body string) {
 	c.t.Helper()
 	if got.status != status || body != "" && got.body != body {
@@ -69,7 +69,7 @@ func (c client) account(got answer, status int) account {
 	return a
 }
 
-// eachApp runs test as a subtest on every database, with the example's own settings of GORM and SQLite.
+// eachApp runs test as a subtest on every database, with the example app's own settings for GORM and SQLite.
 func eachApp(t *testing.T, test func(c client), logs ...io.Writer) {
 	t.Helper()
 	logger := slog.New(slog.DiscardHandler)
@@ -91,7 +91,7 @@ func eachApp(t *testing.T, test func(c client), logs ...io.Writer) {
 	}
 }
 
-// unlimited is for tests that log in more often than a user would.
+// unlimited returns a rate limiter for tests that log in more often than a user would.
 func unlimited() *httprate.RateLimiter { return httprate.NewRateLimiter(100_000, time.Minute) }
 
 var testSettings = config{
@@ -153,7 +153,7 @@ func TestWholeFlow(t *testing.T) {
 	})
 }
 
-// TestDeletedUserStopsRefreshing, also where the row went without our being told.
+// TestDeletedUserStopsRefreshing deletes the user's row behind the app's back. The Claims callback must notice.
 func TestDeletedUserStopsRefreshing(t *testing.T) {
 	eachApp(t, func(c client) {
 		tokens := c.account(c.do("POST", "/v1/auth/register", "", ada), http.StatusCreated).Tokens
@@ -173,23 +173,23 @@ func TestBadInput(t *testing.T) {
 			status             int
 			message            string
 		}{
-			{"POST", "/v1/auth/register", ada, 400, takenEmail},
-			{"POST", "/v1/auth/register", `{"name":"B","email":"b@example.com","password":"short 1"}`, 400, weakPassword},
-			{"POST", "/v1/auth/register", `{"name":"B","email":"b@example.com","password":"12345678"}`, 400, weakPassword},
-			{"POST", "/v1/auth/register", `{"name":"B","email":"b@example.com","password":"abcdefgh"}`, 400, weakPassword},
-			{"POST", "/v1/auth/register", `{"name":"B","email":"b","password":"correct horse 1"}`, 400, wrongEmail},
-			{"POST", "/v1/auth/register", `{"name":"","email":"b@example.com","password":"correct horse 1"}`, 400, wrongName},
-			{"POST", "/v1/auth/register", `{"name":1}`, 400, registerBody},
-			{"POST", "/v1/auth/register", `x`, 400, registerBody},
-			{"POST", "/v1/auth/register", `{"name":"` + strings.Repeat("x", 9000) + `"}`, 413, bodyTooLarge},
-			{"POST", "/v1/auth/register", `{"name":" ","email":"b@example.com","password":"correct horse 1"}`, 400, wrongName},
-			{"POST", "/v1/auth/register", `{"name":"a\u0000b","email":"b@example.com","password":"correct horse 1"}`, 400, wrongName},
-			{"POST", "/v1/auth/register", `{"name":"B","email":"a\u0000b@example.com","password":"correct horse 1"}`, 400, wrongEmail},
-			{"POST", "/v1/auth/login", `{"email":"a\u0000b@example.com","password":"x"}`, 401, wrongLogin},
-			{"POST", "/v1/auth/login", `{"email":"àda@example.com","password":"correct horse 1"}`, 401, wrongLogin},
-			{"POST", "/v1/auth/login", `{}`, 400, loginBody},
-			{"POST", "/v1/auth/login", `{"email":"nobody@example.com","password":"x"}`, 401, wrongLogin},
-			{"GET", "/nowhere", ``, 404, "Not found"},
+			{method: "POST", path: "/v1/auth/register", body: ada, status: 400, message: takenEmail},
+			{method: "POST", path: "/v1/auth/register", body: `{"name":"B","email":"b@example.com","password":"short 1"}`, status: 400, message: weakPassword},
+			{method: "POST", path: "/v1/auth/register", body: `{"name":"B","email":"b@example.com","password":"12345678"}`, status: 400, message: weakPassword},
+			{method: "POST", path: "/v1/auth/register", body: `{"name":"B","email":"b@example.com","password":"abcdefgh"}`, status: 400, message: weakPassword},
+			{method: "POST", path: "/v1/auth/register", body: `{"name":"B","email":"b","password":"correct horse 1"}`, status: 400, message: wrongEmail},
+			{method: "POST", path: "/v1/auth/register", body: `{"name":"","email":"b@example.com","password":"correct horse 1"}`, status: 400, message: wrongName},
+			{method: "POST", path: "/v1/auth/register", body: `{"name":1}`, status: 400, message: registerBody},
+			{method: "POST", path: "/v1/auth/register", body: `x`, status: 400, message: registerBody},
+			{method: "POST", path: "/v1/auth/register", body: `{"name":"` + strings.Repeat("x", 9000) + `"}`, status: 413, message: bodyTooLarge},
+			{method: "POST", path: "/v1/auth/register", body: `{"name":" ","email":"b@example.com","password":"correct horse 1"}`, status: 400, message: wrongName},
+			{method: "POST", path: "/v1/auth/register", body: `{"name":"a\u0000b","email":"b@example.com","password":"correct horse 1"}`, status: 400, message: wrongName},
+			{method: "POST", path: "/v1/auth/register", body: `{"name":"B","email":"a\u0000b@example.com","password":"correct horse 1"}`, status: 400, message: wrongEmail},
+			{method: "POST", path: "/v1/auth/login", body: `{"email":"a\u0000b@example.com","password":"x"}`, status: 401, message: wrongLogin},
+			{method: "POST", path: "/v1/auth/login", body: `{"email":"àda@example.com","password":"correct horse 1"}`, status: 401, message: wrongLogin},
+			{method: "POST", path: "/v1/auth/login", body: `{}`, status: 400, message: loginBody},
+			{method: "POST", path: "/v1/auth/login", body: `{"email":"nobody@example.com","password":"x"}`, status: 401, message: wrongLogin},
+			{method: "GET", path: "/nowhere", body: ``, status: 404, message: "Not found"},
 		} {
 			c.want(c.do(row.method, row.path, "", row.body), row.status, failure(row.status, row.message))
 		}
@@ -201,7 +201,7 @@ func TestTooManyLogins(t *testing.T) {
 	eachApp(t, func(c client) {
 		c.want(c.do("POST", "/v1/auth/register", "", ada), 201, "")
 		var wait sync.WaitGroup
-		for range loginsPerMinute { // side by side is no way around it
+		for range loginsPerMinute { // parallel requests must count too
 			wait.Go(func() {
 				c.want(c.do("POST", "/v1/auth/login", "", `{"email":"ada@example.com","password":"wrong"}`), 401, "")
 			})

@@ -13,7 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// maxBody is the most, in bytes, that a request body may have.
+// maxBody is the largest request body, in bytes.
 const maxBody = 8 << 10
 
 const (
@@ -21,11 +21,11 @@ const (
 	wrongBodyType = "Content-Type must be application/json"
 )
 
-// fields are where the members of a body go, by name.
+// fields maps the names of a body's members to the variables that their values go into.
 type fields map[string]*string
 
-// bind reads a JSON body into the fields and reports whether it could. If not, it has answered: 400 with the message, 413
-// or 415. A member that is absent or null leaves its field as it is. Members that are not in fields are ignored.
+// bind reads a JSON body into the fields. If it can't, it answers 400 with the message, 413 or 415, and returns false. A
+// member that is absent or null leaves its field unchanged. Members that are not in fields are ignored.
 func bind(c *gin.Context, into fields, message string) bool {
 	header := c.GetHeader("Content-Type")
 	mediaType, _, err := mime.ParseMediaType(header)
@@ -34,7 +34,7 @@ func bind(c *gin.Context, into fields, message string) bool {
 		refuseUnread(c, http.StatusUnsupportedMediaType, wrongBodyType)
 		return false
 	}
-	if c.Request.ContentLength > maxBody { // before a read would send "100 Continue"
+	if c.Request.ContentLength > maxBody { // checked first, because a read would send "100 Continue"
 		refuseUnread(c, http.StatusRequestEntityTooLarge, bodyTooLarge)
 		return false
 	}
@@ -53,8 +53,8 @@ func bind(c *gin.Context, into fields, message string) bool {
 	return true
 }
 
-// refuseUnread refuses a body that was not read to its end. It closes the connection after the answer: net/http would
-// wait for the rest of the body first.
+// refuseUnread refuses a body that was not read to its end. It also closes the connection, because net/http would otherwise
+// wait for the rest of the body before it answers.
 func refuseUnread(c *gin.Context, status int, message string) {
 	c.Header("Connection", "close")
 	fail(c, status, message)
@@ -62,13 +62,13 @@ func refuseUnread(c *gin.Context, status int, message string) {
 
 var (
 	errNotAnObject = errors.New("not one JSON object")
-	errAmbiguous   = errors.New("a member's name is there twice, or differs from a field's name by case alone")
-	errBadText     = errors.New("a text has half a surrogate pair or a replacement character")
+	errAmbiguous   = errors.New("a member's name occurs twice, or differs from a field's name only by case")
+	errBadText     = errors.New("a string has half a surrogate pair or a replacement character")
 )
 
-// decode refuses what encoding/json lets pass. encoding/json replaces each byte that isn't UTF-8 by U+FFFD, so many
-// passwords would become one. It takes EMAIL for email, and the last of two members of one name, where a proxy in front
-// may take the first. A host on Go 1.27 has encoding/json/v2, which refuses all of that but a name in another case.
+// decode is stricter than encoding/json. encoding/json replaces each byte that isn't UTF-8 by U+FFFD, so different passwords
+// would become the same. It accepts EMAIL for email. Of two members with the same name it takes the last, but a proxy in front
+// may take the first. A host on Go 1.27 can use encoding/json/v2, which refuses all of these except a name in another case.
 func (f fields) decode(body []byte) error {
 	if !utf8.Valid(body) || !json.Valid(body) {
 		return errNotAnObject
@@ -95,7 +95,7 @@ func (f fields) decode(body []byte) error {
 	return nil
 }
 
-// hasOtherCase tells whether name is the name of a field but for its case.
+// hasOtherCase reports whether name differs from a field's name only by case.
 func (f fields) hasOtherCase(name string) bool {
 	for field := range f {
 		if field != name && strings.EqualFold(field, name) {
@@ -105,7 +105,7 @@ func (f fields) hasOtherCase(name string) bool {
 	return false
 }
 
-// decodeValue reads the next value into text, or skips it where text is nil.
+// decodeValue reads the next value into text, or skips it if text is nil.
 func (fields) decodeValue(decoder *json.Decoder, text *string) error {
 	if text == nil {
 		return decoder.Decode(new(json.RawMessage))
@@ -113,7 +113,7 @@ func (fields) decodeValue(decoder *json.Decoder, text *string) error {
 	if err := decoder.Decode(text); err != nil {
 		return err
 	}
-	if strings.ContainsRune(*text, utf8.RuneError) { // encoding/json makes it of half a surrogate pair
+	if strings.ContainsRune(*text, utf8.RuneError) { // encoding/json turns half a surrogate pair into it
 		return errBadText
 	}
 	return nil

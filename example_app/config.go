@@ -6,18 +6,18 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/plugin"
 )
 
-// config is read from the environment, or from flags of the same names.
+// config is read from environment variables or flags.
 type config struct {
 	Addr        string        `env:"ADDR" default:":8080" help:"Address to listen on."`
 	DatabaseURL string        `env:"DATABASE_URL" name:"database-url" default:"example.db" help:"A path or sqlite:PATH, postgres://USER:PASSWORD@HOST:PORT/DB, or mysql://USER:PASSWORD@HOST:PORT/DB."`
-	JWTSecret   string        `env:"JWT_SECRET" name:"jwt-secret" help:"Secret of 32 bytes or more that signs the tokens. Unset: a random one, so every log-in ends with the process."`
-	AccessTTL   time.Duration `env:"ACCESS_TTL" default:"15m" help:"How long an access token is good for."`
+	JWTSecret   string        `env:"JWT_SECRET" name:"jwt-secret" help:"Secret of 32 bytes or more that signs the tokens. If unset, a random one is used, and every session ends with the process."`
+	AccessTTL   time.Duration `env:"ACCESS_TTL" default:"15m" help:"How long an access token is valid."`
 	RefreshTTL  time.Duration `env:"REFRESH_TTL" default:"168h" help:"How long a refresh token may lie unused."`
-	SessionTTL  time.Duration `env:"SESSION_TTL" default:"720h" help:"How long after log-in a session ends, however much it is used."`
-	GracePeriod time.Duration `env:"GRACE_PERIOD" default:"30s" help:"How long a spent refresh token is answered with its successor again. 0 or less turns that off."`
+	SessionTTL  time.Duration `env:"SESSION_TTL" default:"720h" help:"How long a session lasts after its login, even if it is used."`
+	GracePeriod time.Duration `env:"GRACE_PERIOD" default:"30s" help:"How long after a rotation the old refresh token still returns the new one. 0 or less turns that off."`
 }
 
-// plugin returns what refreshtokens is told of the settings, for which zero would mean the default.
+// plugin returns the settings of the library. There, a grace period of zero means the default, and a negative one means off.
 func (c config) plugin() plugin.Config {
 	grace := c.GracePeriod
 	if grace == 0 {

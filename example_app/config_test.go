@@ -10,7 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// parse reads the settings as main does. The result is also the text that was printed.
+// parse reads the settings as main does. It also returns what was printed.
 func parse(t *testing.T, args ...string) (config, string) {
 	t.Helper()
 	var settings config
@@ -19,11 +19,11 @@ func parse(t *testing.T, args ...string) (config, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _ = parser.Parse(args) // -h ends in an error, because Exit returns
+	_, _ = parser.Parse(args) // -h gives an error here, because this Exit returns
 	return settings, printed.String()
 }
 
-// TestDefaults: the settings that nobody made are those of the contract.
+// TestDefaults checks the defaults of all settings, and that -h shows them.
 func TestDefaults(t *testing.T) {
 	for _, name := range []string{"ADDR", "DATABASE_URL", "JWT_SECRET", "ACCESS_TTL", "REFRESH_TTL", "SESSION_TTL", "GRACE_PERIOD"} {
 		t.Setenv(name, "")
@@ -51,17 +51,17 @@ func TestDefaults(t *testing.T) {
 		{"grace-period", "30s", "GRACE_PERIOD"},
 	} {
 		if !regexp.MustCompile(`(?s)--` + row.flag + `=` + row.value + `\s.*\(\$` + row.variable + `\)`).MatchString(help) {
-			t.Errorf("-h does not tell %+v:\n%s", row, help)
+			t.Errorf("-h does not show %+v:\n%s", row, help)
 		}
 	}
 }
 
-// TestGracePeriodOff: zero turns the grace period off, though the library takes it for the default.
+// TestGracePeriodOff checks that zero turns the grace period off. For the library, zero means the default.
 func TestGracePeriodOff(t *testing.T) {
 	for _, grace := range []string{"0s", "-1s"} {
 		settings, _ := parse(t, "--grace-period="+grace)
 		if got := settings.plugin().GracePeriod; got >= 0 {
-			t.Errorf("%s becomes %v", grace, got)
+			t.Errorf("%s becomes %v, want a negative duration", grace, got)
 		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 	gormlogger "gorm.io/gorm/logger"
 )
 
-// openDatabase opens what DATABASE_URL names.
+// openDatabase opens the database that DATABASE_URL names.
 func openDatabase(databaseURL string, logger *slog.Logger) (*gorm.DB, error) {
 	dialector, err := dialectorOf(databaseURL)
 	if err != nil {
@@ -40,12 +40,12 @@ func openDatabase(databaseURL string, logger *slog.Logger) (*gorm.DB, error) {
 
 func gormConfig(logger *slog.Logger) *gorm.Config {
 	return &gorm.Config{
-		TranslateError: true, // a taken email is gorm.ErrDuplicatedKey on every dialect
+		TranslateError: true, // so that a taken email is gorm.ErrDuplicatedKey on every dialect
 		Logger: gormlogger.NewSlogLogger(logger, gormlogger.Config{
 			SlowThreshold:             time.Second,
 			LogLevel:                  gormlogger.Warn,
 			IgnoreRecordNotFoundError: true,
-			ParameterizedQueries:      true, // no email or hash in the log
+			ParameterizedQueries:      true, // keeps emails and hashes out of the log
 		}),
 	}
 }
@@ -62,16 +62,17 @@ func closeDatabase(db *gorm.DB, logger *slog.Logger) {
 
 type transactionKey struct{}
 
-// transaction runs do in a transaction. The ctx that do gets carries it to dbOf, for the Claims callback that Issue calls:
-// on another connection the callback would not see what do has written. It would also wait for ever once every connection
-// of the pool is in a transaction that waits for one more.
+// transaction runs do in a transaction. The ctx that do gets carries the transaction, and dbOf returns it.
+//
+// The Claims callback, which Issue calls, needs that. On another connection it would not see what do has written. It could also
+// wait forever: when every connection of the pool is in a transaction, and each transaction waits for one more connection.
 func (a *app) transaction(ctx context.Context, do func(ctx context.Context, tx *gorm.DB) error) error {
 	return a.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		return do(context.WithValue(ctx, transactionKey{}, tx), tx)
 	})
 }
 
-// dbOf returns the transaction that ctx carries, or else the pool.
+// dbOf returns the transaction that ctx carries. If there is none, it returns the pool.
 func (a *app) dbOf(ctx context.Context) *gorm.DB {
 	if tx, ok := ctx.Value(transactionKey{}).(*gorm.DB); ok {
 		return tx.WithContext(ctx)
@@ -82,7 +83,7 @@ func (a *app) dbOf(ctx context.Context) *gorm.DB {
 func dialectorOf(databaseURL string) (gorm.Dialector, error) {
 	path, _, _ := strings.Cut(databaseURL, "?")
 	if strings.Contains(path, ":memory:") {
-		return nil, errors.New("DATABASE_URL is an in-memory database, which every connection has its own of: use a file")
+		return nil, errors.New("DATABASE_URL is an in-memory database, and every connection would get one of its own: use a file")
 	}
 	scheme, rest, found := strings.Cut(databaseURL, ":")
 	if !found && strings.Contains(path, "=") {
@@ -107,8 +108,9 @@ func dialectorOf(databaseURL string) (gorm.Dialector, error) {
 	}
 }
 
-// sqliteDSN lets readers and a writer work side by side (WAL), makes a second writer wait for the first, and has every
-// transaction that will write say so at its begin: one that read before would fail when it came to write.
+// sqliteDSN returns the DSN of a SQLite file. WAL lets readers work beside the one writer. The busy timeout makes a second
+// writer wait for the first. Immediate makes every transaction take the write lock when it begins: a transaction that has
+// already read would fail if it had to wait for the lock later.
 func sqliteDSN(path string) string {
 	separator := "?"
 	if strings.Contains(path, "?") {
@@ -117,11 +119,11 @@ func sqliteDSN(path string) string {
 	return "file:" + path + separator + "_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate"
 }
 
-// mysqlDSN turns a URL into the form that the driver takes. The URL's query is passed on as the driver's parameters.
+// mysqlDSN turns a URL into a DSN of the driver. The URL's query becomes the driver's parameters.
 func mysqlDSN(databaseURL string) (string, error) {
 	u, err := url.Parse(databaseURL)
 	if err != nil {
-		return "", errors.New("DATABASE_URL is not mysql://user:password@host:port/db") // err would quote the password
+		return "", errors.New("DATABASE_URL is not mysql://user:password@host:port/db") // err would show the password
 	}
 	config, err := mysqldriver.ParseDSN("/?" + u.RawQuery)
 	if err != nil {

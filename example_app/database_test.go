@@ -11,8 +11,9 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/internal/testdb"
 )
 
-// TestManyAtOnce: on the example's own database settings nothing is turned away.
-func TestManyAtOnce(t *testing.T) {
+// TestManyRefreshesAtOnce sends one token 50 times at once, with the example app's own database settings. No request may fail
+// because the database is busy.
+func TestManyRefreshesAtOnce(t *testing.T) {
 	db, err := openDatabase(t.TempDir()+"/example.db", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +53,7 @@ func TestManyAtOnce(t *testing.T) {
 			wait.Wait()
 			delete(successors, "")
 			if statuses[200] != row.want || statuses[200]+statuses[401] != 50 || len(successors) != 1 {
-				t.Errorf("answers are %v, successors %d", statuses, len(successors))
+				t.Errorf("statuses are %v, and there are %d successors", statuses, len(successors))
 			}
 		})
 	}
@@ -85,6 +86,6 @@ func TestDatabaseURL(t *testing.T) {
 		t.Errorf("DSN is %s, %v, want %s", dsn, err, want)
 	}
 	if _, err := mysqlDSN("mysql://u:secret%zz@h/db"); err == nil || strings.Contains(err.Error(), "secret") {
-		t.Errorf("a broken URL: %v", err)
+		t.Errorf("a broken URL: the error is %v", err)
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 const (
 	wrongLogin    = "Incorrect email or password"
-	tooManyLogins = "Too many log-ins, try again in a minute"
+	tooManyLogins = "Too many logins, try again in a minute"
 )
 
 func (a *app) login(c *gin.Context) {
@@ -64,9 +64,11 @@ func (a *app) login(c *gin.Context) {
 	answerTokens(c, http.StatusOK, u, tokens)
 }
 
-// startSession issues tokens to the user whose password was right. It returns [plugin.ErrSubjectRefused] where the
-// password was changed, or the user deleted, since checked was read. That has ended the user's sessions, and it must
-// not miss the one that starts now. The check of a password is slow, so it is done before, outside the transaction.
+// startSession issues tokens to a user whose password was right. checked is the user as read before the password was checked.
+//
+// startSession returns [plugin.ErrSubjectRefused] if the password was changed or the user was deleted since then. Such a change
+// ends all of the user's sessions, and the new session must not escape it. The password is checked before the transaction,
+// because that is slow.
 func (a *app) startSession(ctx context.Context, checked *user, client plugin.Device) (u *user, tokens plugin.Tokens, err error) {
 	err = a.transaction(ctx, func(ctx context.Context, tx *gorm.DB) (err error) {
 		if u, err = lockUser(tx, checked.ID); err != nil {

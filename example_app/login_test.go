@@ -12,7 +12,7 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/models"
 )
 
-// afterRead calls hook once, after the next statement that reads the table.
+// afterRead calls hook once, after the next query of the table.
 func (c client) afterRead(table string, hook func()) {
 	c.t.Helper()
 	var called atomic.Bool
@@ -26,12 +26,12 @@ func (c client) afterRead(table string, hook func()) {
 	}
 	c.t.Cleanup(func() {
 		if !called.Load() {
-			c.t.Errorf("nothing has read %s", table)
+			c.t.Errorf("no query has read %s", table)
 		}
 	})
 }
 
-// living counts the sessions that are not revoked.
+// living counts the sessions that have not been revoked.
 func (c client) living() int64 {
 	c.t.Helper()
 	var count int64
@@ -45,22 +45,22 @@ func (c client) refresh(refreshToken string) answer {
 	return c.do("POST", "/v1/auth/refresh-tokens", "", `{"refreshToken":"`+refreshToken+`"}`)
 }
 
-// cheapPasswords is for tests of many log-ins.
+// cheapPasswords makes logins fast and unlimited, for tests with many of them.
 func (c client) cheapPasswords() {
 	c.app.logins = unlimited()
 	c.app.passwords.params.Memory, c.app.passwords.params.Iterations = 64, 1
 }
 
-// TestLoginOverlapped: what ends all of a user's sessions also ends, or prevents, the one of a login under way. The login
-// has read the user's row before the change, and starts its session after it.
-func TestLoginOverlapped(t *testing.T) {
+// TestLoginDuringRevocation checks that a login starts no session if the password is changed, or the user deleted, after the
+// login has read the user's row.
+func TestLoginDuringRevocation(t *testing.T) {
 	for name, row := range map[string]struct {
 		method, body string
 		status       int
 		living       int64
 	}{
-		"password change": {"PATCH", `{"password":"battery staple 2"}`, 200, 1}, // the session that made the change
-		"deletion":        {"DELETE", "", 204, 0},
+		"password change": {method: "PATCH", body: `{"password":"battery staple 2"}`, status: 200, living: 1}, // the session that made the change stays
+		"deletion":        {method: "DELETE", body: "", status: 204, living: 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachApp(t, func(c client) {
@@ -75,8 +75,9 @@ func TestLoginOverlapped(t *testing.T) {
 	}
 }
 
-// TestCallerOverlapped: a session that ends while it asks for a new password, or for the user's deletion, gets neither.
-func TestCallerOverlapped(t *testing.T) {
+// TestSessionEndsDuringRequest checks that a session can't change the password or delete the user if it is logged out while
+// its request is under way.
+func TestSessionEndsDuringRequest(t *testing.T) {
 	for _, row := range []struct{ method, body string }{{"PATCH", `{"password":"battery staple 2"}`}, {"DELETE", ""}} {
 		t.Run(row.method, func(t *testing.T) {
 			eachApp(t, func(c client) {
@@ -95,8 +96,8 @@ func TestCallerOverlapped(t *testing.T) {
 	}
 }
 
-// TestLoginsRacePasswordChanges: after the last change, the sessions that live are the one that made the changes and those
-// that logged in with the last password.
+// TestLoginsRacePasswordChanges logs in on several devices while the password changes. After the last change, only two kinds
+// of sessions may live: the one that made the changes, and those that logged in with the last password.
 func TestLoginsRacePasswordChanges(t *testing.T) {
 	const changes, devices = 12, 6
 	password := func(i int) string { return fmt.Sprintf("correct horse %d", i) }
@@ -104,7 +105,7 @@ func TestLoginsRacePasswordChanges(t *testing.T) {
 		c.cheapPasswords()
 		owner := c.account(c.do("POST", "/v1/auth/register", "", `{"name":"Ada","email":"ada@example.com","password":"`+password(0)+`"}`), 201).Tokens
 		var (
-			present atomic.Int64 // the number of the present password, or of the one before
+			present atomic.Int64 // the number of the current password, or of the one before
 			done    atomic.Bool
 			wait    sync.WaitGroup
 			mu      sync.Mutex
@@ -145,11 +146,11 @@ func TestLoginsRacePasswordChanges(t *testing.T) {
 			}
 			for _, token := range list {
 				if got := c.refresh(token); got.status != want {
-					c.t.Errorf("a session of password %d of %d: refresh answers %d, want %d", i, changes, got.status, want)
+					c.t.Errorf("a session that logged in with password %d of %d: refresh answers %d, want %d", i, changes, got.status, want)
 				}
 			}
 		}
-		c.t.Logf("%d log-ins with an old password, %d with the last", old, len(tokens[changes]))
+		c.t.Logf("%d logins with an old password, %d with the last", old, len(tokens[changes]))
 		if got, want := c.living(), int64(1+len(tokens[changes])); got != want {
 			c.t.Errorf("%d sessions live, want %d", got, want)
 		}
@@ -157,7 +158,8 @@ func TestLoginsRacePasswordChanges(t *testing.T) {
 	})
 }
 
-// TestManyLoginsOnASmallPool: each login needs one connection at a time, so any number of them share two.
+// TestManyLoginsOnASmallPool checks that a login or a registration needs only one connection at a time. If one needed two, many
+// of them would block each other on a pool of two.
 func TestManyLoginsOnASmallPool(t *testing.T) {
 	eachApp(t, func(c client) {
 		c.cheapPasswords()

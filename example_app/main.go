@@ -1,4 +1,4 @@
-// Command example_app is a small host of refreshtokens: users with passwords in a database of your choice, log-in, a
+// Command example_app is a small host of refreshtokens. It has users with passwords in a database of your choice, login, a
 // protected route, devices, and log-out. Copy from it.
 package main
 
@@ -27,7 +27,7 @@ func main() {
 		kong.Description("A small host of refreshtokens. Every setting is an environment variable or a flag."))
 	logger := slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	context.AfterFunc(ctx, stop) // so that a second signal ends the process at once
 	err := run(ctx, settings, logger)
 	stop()
 	if err != nil {
@@ -36,11 +36,11 @@ func main() {
 	}
 }
 
-// run serves until ctx is done, and then finishes the requests that are under way.
+// run serves until ctx is done. Then it waits for the requests that are under way.
 func run(ctx context.Context, settings config, logger *slog.Logger) error {
 	if settings.JWTSecret == "" {
 		settings.JWTSecret = rand.Text() + rand.Text()
-		logger.Warn("JWT_SECRET is not set: using a random one, so every log-in ends with this process")
+		logger.Warn("JWT_SECRET is not set: using a random one, so every session ends with this process")
 	}
 	db, err := openDatabase(settings.DatabaseURL, logger)
 	if err != nil {
@@ -87,7 +87,7 @@ func run(ctx context.Context, settings config, logger *slog.Logger) error {
 	return nil
 }
 
-// curl is a command that works as soon as the server listens.
+// curl returns a command line that registers a user.
 func curl(addr net.Addr) string {
 	_, port, _ := net.SplitHostPort(addr.String())
 	return fmt.Sprintf(`curl -s localhost:%s/v1/auth/register -H 'Content-Type: application/json' `+

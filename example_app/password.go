@@ -8,18 +8,18 @@ import (
 	"github.com/alexedwards/argon2id"
 )
 
-// goodPassword asks for 8 characters with a letter and a digit among them.
+// goodPassword reports whether a password has 8 characters or more, with a letter and a digit among them.
 func goodPassword(password string) bool {
 	return len([]rune(password)) >= 8 &&
 		strings.ContainsFunc(password, unicode.IsLetter) && strings.ContainsFunc(password, unicode.IsDigit)
 }
 
-// hasher hashes passwords with Argon2id, at the OWASP cheat sheet's setting of 19 MiB and two passes, and so many at
-// a time as there are places: a crowd at the log-in waits instead of eating the memory.
+// hasher hashes passwords with Argon2id, with the OWASP cheat sheet's setting of 19 MiB and two passes. It limits how many
+// passwords are hashed at a time, so that many logins at once wait and don't use up the memory.
 type hasher struct {
-	places chan struct{}
+	places chan struct{} // its capacity is the limit
 	params argon2id.Params
-	dummy  string // for users that aren't there, so that they take as long
+	dummy  string // compared if there is no user, so that this takes as long
 }
 
 func newHasher(places int) (*hasher, error) {
@@ -52,7 +52,7 @@ func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 	return argon2id.CreateHash(password, &h.params)
 }
 
-// matches reports whether the password is the user's. It takes as long for a nil user, whom no password matches.
+// matches reports whether the password is the user's. For a nil user it returns false, but takes as long.
 func (h *hasher) matches(ctx context.Context, u *user, password string) (bool, error) {
 	hash := h.dummy
 	if u != nil {

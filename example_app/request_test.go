@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// connection is a client of a server's.
+// connection is a TCP connection to a test server.
 type connection struct {
 	*net.TCPConn
 	t *testing.T
@@ -27,7 +27,7 @@ func dial(t *testing.T, server *httptest.Server) connection {
 	return connection{conn.(*net.TCPConn), t}
 }
 
-// send sends a request, but for the last bytes of its body where missing is not zero.
+// send sends a request, but holds back the last bytes of its body. missing says how many.
 func (c connection) send(method, path, access, body string, missing int) {
 	c.t.Helper()
 	_, err := fmt.Fprintf(c, "%s %s HTTP/1.1\r\nHost: example\r\nAuthorization: Bearer %s\r\n"+
@@ -51,7 +51,7 @@ func (c connection) answer() answer {
 	return answer{response.StatusCode, string(body), response.Header}
 }
 
-// TestHalfClosed: a client that closes its half of the connection, once it has sent its request, gets its answer.
+// TestHalfClosed checks that a client gets its answer if it closes its half of the connection after the request.
 func TestHalfClosed(t *testing.T) {
 	eachApp(t, func(c client) {
 		server := httptest.NewServer(c.app.router)
@@ -77,7 +77,7 @@ func TestHalfClosed(t *testing.T) {
 	})
 }
 
-// lines is a log, a line at a time.
+// lines is a log. Each value is one line.
 type lines chan string
 
 func (l lines) Write(line []byte) (int, error) {
@@ -85,8 +85,8 @@ func (l lines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// TestHangingUpIsNoError: a client that is gone, in the middle of its request or after it, leaves one line in the log, which
-// tells of no failure.
+// TestHangingUpIsNoError checks that a client that hangs up, during its request or after it, leaves one line in the log and no
+// error.
 func TestHangingUpIsNoError(t *testing.T) {
 	logs := make(lines, 1000)
 	eachApp(t, func(c client) {
@@ -101,13 +101,13 @@ func TestHangingUpIsNoError(t *testing.T) {
 			method, path, body string
 			missing            int
 		}{
-			{"POST", "/v1/auth/login", adaLogin, 0},
-			{"POST", "/v1/auth/login", adaLogin, 20},
-			{"POST", "/v1/auth/register", strings.Replace(ada, "Ada@", "eve@", 1), 0},
-			{"GET", "/v1/users/me", "", 0},
-			{"PATCH", "/v1/users/me", `{"password":"battery staple 2"}`, 0},
-			{"GET", "/healthz", "", 0},
-			{"DELETE", "/v1/users/me", "", 0},
+			{method: "POST", path: "/v1/auth/login", body: adaLogin},
+			{method: "POST", path: "/v1/auth/login", body: adaLogin, missing: 20},
+			{method: "POST", path: "/v1/auth/register", body: strings.Replace(ada, "Ada@", "eve@", 1)},
+			{method: "GET", path: "/v1/users/me"},
+			{method: "PATCH", path: "/v1/users/me", body: `{"password":"battery staple 2"}`},
+			{method: "GET", path: "/healthz"},
+			{method: "DELETE", path: "/v1/users/me"},
 		} {
 			conn := dial(c.t, server)
 			conn.send(row.method, row.path, access, row.body, row.missing)
@@ -119,7 +119,7 @@ func TestHangingUpIsNoError(t *testing.T) {
 				c.t.Errorf("%s %s: the log has %s", row.method, row.path, line)
 			}
 		}
-		server.Close() // waits for requests
+		server.Close() // waits for the requests that are under way
 		for len(logs) > 0 {
 			c.t.Errorf("the log also has %s", <-logs)
 		}
@@ -136,7 +136,7 @@ func TestRequestID(t *testing.T) {
 			name, id string
 			kept     bool
 		}{
-			{"of a proxy", "0af7651916cd43dd8448eb211c80319c", true},
+			{"a proxy's id", "0af7651916cd43dd8448eb211c80319c", true},
 			{"every character", "aZ09._-", true},
 			{"the longest", strings.Repeat("a", 64), true},
 			{"too long", strings.Repeat("a", 65), false},
@@ -155,7 +155,7 @@ func TestRequestID(t *testing.T) {
 			c.app.router.ServeHTTP(recorder, request)
 			got := recorder.Header().Get("X-Request-Id")
 			if (got == row.id) != row.kept || len(got) < 7 || len(got) > 64 {
-				c.t.Errorf("%s: answered %.100q", row.name, got)
+				c.t.Errorf("%s: the answer has the id %.100q", row.name, got)
 			}
 			if line := <-logs; !strings.Contains(line, "request_id="+got) {
 				c.t.Errorf("%s: the log has %.200q", row.name, line)

@@ -11,17 +11,18 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/plugin"
 )
 
-// user is a row of the host's own table. What is tagged for JSON is what clients may see.
+// user is a row of the host's own table. Clients see the fields that have a JSON name. Email is a models.Text, which is compared
+// byte by byte, so that no collation takes two addresses for one.
 type user struct {
 	ID              string      `json:"id" gorm:"primaryKey;size:36"`
 	Name            string      `json:"name" gorm:"size:100;not null"`
-	Email           models.Text `json:"email" gorm:"size:255;not null;uniqueIndex"` // no collation makes two addresses one
+	Email           models.Text `json:"email" gorm:"size:255;not null;uniqueIndex"`
 	Role            string      `json:"role" gorm:"size:20;not null"`
 	IsEmailVerified bool        `json:"isEmailVerified" gorm:"not null"`
 	PasswordHash    string      `json:"-" gorm:"size:255;not null"`
 }
 
-// findUser returns the user that the condition finds, or nil where there is none.
+// findUser returns the user that the condition finds, or nil if there is none.
 func findUser(db *gorm.DB, condition string, value string) (*user, error) {
 	var users []user
 	if err := db.Where(condition, value).Limit(1).Find(&users).Error; err != nil || len(users) == 0 {
@@ -30,18 +31,18 @@ func findUser(db *gorm.DB, condition string, value string) (*user, error) {
 	return &users[0], nil
 }
 
-// lockUser is findUser by id in a transaction. It also keeps every other transaction from the row until this one ends. On
-// SQLite the transaction itself does that: see sqliteDSN.
+// lockUser returns the user with that id, or nil. It locks the row against other transactions until tx ends. On SQLite, tx has
+// locked the whole database already: see sqliteDSN.
 func lockUser(tx *gorm.DB, id string) (*user, error) {
 	return findUser(tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}), "id = ?", id)
 }
 
-// normalEmail makes one of an address's spellings the one that is stored.
+// normalEmail returns the form of an email address that is stored and compared.
 func normalEmail(email string) string {
 	return strings.ToLower(strings.TrimSpace(email))
 }
 
-// claims puts the user's present role into every access token, and refuses users that are gone.
+// claims is the Claims callback. It puts the user's current role into every access token, and refuses users that are gone.
 func (a *app) claims(ctx context.Context, session plugin.Session) (map[string]any, error) {
 	u, err := findUser(a.dbOf(ctx), "id = ?", session.Subject)
 	if err != nil {
