@@ -12,8 +12,8 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/plugin"
 )
 
-// BenchmarkRefreshRoute is a rotation from the request to the answer, without a network. The grace period is off: within it,
-// tokens repeat.
+// BenchmarkRefreshRoute measures a rotation from the request to the answer, without a network. The grace period is off,
+// because within it the tokens would repeat.
 func BenchmarkRefreshRoute(b *testing.B) {
 	testdb.EachBenchmark(b, func(b *testing.B, db *gorm.DB) {
 		host := testhost.New(b, db, testhost.Strict)

@@ -22,7 +22,7 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/plugin/plugintest"
 )
 
-// pause holds a refresh up at its first statement: the database stalls.
+// pause holds a refresh at its first statement, as a database does that stalls.
 type pause struct {
 	once    sync.Once
 	reached chan struct{}
@@ -49,10 +49,10 @@ func pauseStatements(t *testing.T, db *gorm.DB) {
 	}
 }
 
-// httpServer is hosts with skewed clocks on one database, asked over HTTP.
+// httpServer is a [browsers.Server]. It has several hosts with skewed clocks on one database, and sends them HTTP requests.
 type httpServer struct {
 	t       *testing.T
-	clock   *plugintest.Clock // of the first; the others' are behind by their skew
+	clock   *plugintest.Clock // the first host's; the other hosts' clocks are behind it
 	base    time.Time
 	routers []*gin.Engine
 }
@@ -91,9 +91,10 @@ func (s *httpServer) Arrive(now time.Duration, host int, token browsers.Token) f
 	}
 }
 
-// TestWindowsOfTabs opens browser windows over HTTP: nobody is logged out, and each leaves one session, one rotation on.
+// TestWindowsOfTabs opens simulated browser windows over HTTP. No tab may be logged out, and each window must rotate its session
+// exactly once.
 func TestWindowsOfTabs(t *testing.T) {
-	const windows = 25 // on each network
+	const windows = 25 // for each network
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		pauseStatements(t, db)
 		random := rand.New(rand.NewPCG(3, 4))
@@ -139,15 +140,16 @@ func TestWindowsOfTabs(t *testing.T) {
 	})
 }
 
-// TestOlderAnswerArrivesLast is a limit that the README states. Two tabs refresh just when the token becomes due again, one
-// before and one after that moment, and the older answer arrives last. The older token is then good for a grace period.
+// TestOlderAnswerArrivesLast checks a limit that docs/how-it-works.md states. Two tabs refresh just when the token may rotate
+// again, one before that moment and one after it. The older answer arrives last, so the client keeps the older token. That
+// token works for one more grace period.
 func TestOlderAnswerArrivesLast(t *testing.T) {
 	for name, row := range map[string]struct {
 		idle   time.Duration
 		status int
 	}{
-		"refreshed within the grace period": {testhost.Grace, http.StatusOK},
-		"refreshed after it":                {testhost.Grace + time.Second, http.StatusUnauthorized},
+		"refresh within the grace period": {testhost.Grace, http.StatusOK},
+		"refresh after the grace period":  {testhost.Grace + time.Second, http.StatusUnauthorized},
 	} {
 		t.Run(name, func(t *testing.T) {
 			host := testhost.New(t, openSQLite(t))

@@ -22,7 +22,7 @@ import (
 // world is a host with one session.
 type world struct {
 	*testhost.Host
-	chain []plugin.Tokens // its refresh tokens, generation 1 first, each minted two grace periods after the one before
+	chain []plugin.Tokens // the session's tokens, generation 1 first; each was minted two grace periods after the one before
 }
 
 func live(w world) string { return w.chain[len(w.chain)-1].Refresh.Token }
@@ -40,14 +40,15 @@ func logOut(d time.Duration) func(world) {
 	}
 }
 
-// What a refresh does to the row.
+// What a refresh does to the session's row.
 const (
 	untouched = "untouched"
 	rotated   = "rotated"
 	ended     = "ended"
 )
 
-// TestDecisionTable goes through the table of the README: what is presented, what comes out, and what it costs.
+// TestDecisionTable goes through the decision table of docs/how-it-works.md. Each row says which token is presented, what is
+// answered, what becomes of the session's row, and how many statements that takes.
 func TestDecisionTable(t *testing.T) {
 	const grace, week, second = testhost.Grace, 7 * 24 * time.Hour, time.Second
 	for _, row := range []struct {
@@ -77,10 +78,10 @@ func TestDecisionTable(t *testing.T) {
 		{name: "predecessor, after grace", generation: 3, prepare: after(grace + second), present: spent(1), status: 401, row: ended, statements: 3, revokedFor: models.ReasonReuse},
 		{name: "two generations back, at once", generation: 3, present: spent(2), status: 401, row: ended, statements: 3, revokedFor: models.ReasonReuse},
 
-		{name: "live, of a session that was logged out", generation: 3, prepare: logOut(2 * grace), present: live, status: 401, row: untouched, statements: 2, revokedFor: models.ReasonLogout},
-		{name: "live and young, of a session that was logged out", generation: 3, prepare: logOut(0), present: live, status: 401, row: untouched, statements: 1, revokedFor: models.ReasonLogout},
-		{name: "predecessor, of a session that was logged out", generation: 3, prepare: logOut(0), present: spent(1), status: 401, row: untouched, statements: 2, revokedFor: models.ReasonLogout},
-		{name: "no row", generation: 3, prepare: func(w world) {
+		{name: "live, after log-out", generation: 3, prepare: logOut(2 * grace), present: live, status: 401, row: untouched, statements: 2, revokedFor: models.ReasonLogout},
+		{name: "live and young, after log-out", generation: 3, prepare: logOut(0), present: live, status: 401, row: untouched, statements: 1, revokedFor: models.ReasonLogout},
+		{name: "predecessor, after log-out", generation: 3, prepare: logOut(0), present: spent(1), status: 401, row: untouched, statements: 2, revokedFor: models.ReasonLogout},
+		{name: "live, but the row is gone", generation: 3, prepare: func(w world) {
 			w.Clock.Advance(2 * grace)
 			w.DB.Where("1 = 1").Delete(&models.RefreshToken{})
 		}, present: live, status: 401, row: untouched, statements: 2},
@@ -110,20 +111,20 @@ func TestDecisionTable(t *testing.T) {
 					t.Errorf("status is %d, want %d", status, row.status)
 				}
 				if got := statements.reset(); got != row.statements {
-					t.Errorf("it cost %d statements, want %d", got, row.statements)
+					t.Errorf("the refresh took %d statements, want %d", got, row.statements)
 				}
 				if row.row == untouched && status == http.StatusOK && tokens.Refresh != w.chain[row.generation-1].Refresh {
 					t.Error("the answer is not the live token")
 				}
 				after := w.Rows()
 				if len(after) != len(before) {
-					t.Fatalf("%d rows, were %d", len(after), len(before))
+					t.Fatalf("there are %d rows, and there were %d before", len(after), len(before))
 				}
 				if len(after) == 0 {
 					return
 				}
 				if after[0].RevokedFor != row.revokedFor || (after[0].RevokedAt != 0) != (row.revokedFor != "") {
-					t.Errorf("the row is revoked at %d for %q, want %q", after[0].RevokedAt, after[0].RevokedFor, row.revokedFor)
+					t.Errorf("the row was revoked at %d for %q, want %q", after[0].RevokedAt, after[0].RevokedFor, row.revokedFor)
 				}
 				if row.row == untouched && after[0] != before[0] {
 					t.Errorf("the row changed from %+v to %+v", before[0], after[0])
@@ -139,7 +140,7 @@ func TestDecisionTable(t *testing.T) {
 	}
 }
 
-// TestWithoutGrace: every refresh rotates, and every retry ends the session.
+// TestWithoutGrace checks that without a grace period every refresh rotates, and every retry ends the session.
 func TestWithoutGrace(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		host := testhost.New(t, db, testhost.Strict)
@@ -150,7 +151,7 @@ func TestWithoutGrace(t *testing.T) {
 			spent := token
 			token = host.MustRefresh(spent).Refresh.Token
 			if got := statements.reset(); got != 1 || host.Rows()[0].Generation != want {
-				t.Errorf("%d statements, rows %+v", got, host.Rows())
+				t.Errorf("the refresh took %d statements, and the rows are %+v", got, host.Rows())
 			}
 			statements.reset()
 		}
@@ -161,7 +162,7 @@ func TestWithoutGrace(t *testing.T) {
 	})
 }
 
-// setBack makes the session's row what it was some generations ago, as a restored backup or a lagging replica would.
+// setBack lowers the generation in the session's row, as if a backup had been restored.
 func setBack(host *testhost.Host, generations int64) {
 	host.DB.Model(&models.RefreshToken{}).Where("1 = 1").
 		UpdateColumn("generation", gorm.Expr("generation - ?", generations))
@@ -177,19 +178,19 @@ func TestClaimsCallback(t *testing.T) {
 		statements int
 		revokedFor models.Reason
 	}{
-		{"adds", map[string]any{"role": "admin", "nested": map[string]any{"a": []int{1}}}, nil, 200, 1, ""},
-		{"adds none", map[string]any{}, nil, 200, 1, ""},
-		{"refuses", nil, plugin.ErrSubjectRefused, 401, 1, models.ReasonRefused},
-		{"refuses with a cause", nil, errors.Join(errors.New("no such user"), plugin.ErrSubjectRefused), 401, 1, models.ReasonRefused},
-		{"fails", nil, errDown, 500, 0, ""},
-		{"fails with an error of ours", nil, plugin.ErrNotFound, 500, 0, ""},
-		{"fails with another error of ours", nil, fmt.Errorf("x: %w", plugin.ErrExpired), 500, 0, ""},
-		{"overrides sub", map[string]any{"sub": "root"}, nil, 500, 0, ""},
-		{"overrides sub in another case", map[string]any{"SUB": "root"}, nil, 500, 0, ""},
-		{"overrides a name that folds to sid", map[string]any{"\u017fid": "x"}, nil, 500, 0, ""},
-		{"sets jti", map[string]any{"jti": "1"}, nil, 500, 0, ""},
-		{"is no JSON", map[string]any{"f": func() {}}, nil, 500, 0, ""},
-		{"is over 8 KiB", map[string]any{"big": make([]byte, 8<<10)}, nil, 500, 0, ""},
+		{name: "adds claims", claims: map[string]any{"role": "admin", "nested": map[string]any{"a": []int{1}}}, status: 200, statements: 1},
+		{name: "adds no claims", claims: map[string]any{}, status: 200, statements: 1},
+		{name: "refuses", err: plugin.ErrSubjectRefused, status: 401, statements: 1, revokedFor: models.ReasonRefused},
+		{name: "refuses with a cause", err: errors.Join(errors.New("no such user"), plugin.ErrSubjectRefused), status: 401, statements: 1, revokedFor: models.ReasonRefused},
+		{name: "fails", err: errDown, status: 500, statements: 0},
+		{name: "fails with plugin.ErrNotFound", err: plugin.ErrNotFound, status: 500, statements: 0},
+		{name: "fails with plugin.ErrExpired", err: fmt.Errorf("x: %w", plugin.ErrExpired), status: 500, statements: 0},
+		{name: "overrides sub", claims: map[string]any{"sub": "root"}, status: 500, statements: 0},
+		{name: "overrides sub in another case", claims: map[string]any{"SUB": "root"}, status: 500, statements: 0},
+		{name: "overrides sid by a name that folds to it", claims: map[string]any{"\u017fid": "x"}, status: 500, statements: 0},
+		{name: "sets jti", claims: map[string]any{"jti": "1"}, status: 500, statements: 0},
+		{name: "returns no JSON", claims: map[string]any{"f": func() {}}, status: 500, statements: 0},
+		{name: "returns over 8 KiB", claims: map[string]any{"big": make([]byte, 8<<10)}, status: 500, statements: 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			db := openSQLite(t)
@@ -199,7 +200,7 @@ func TestClaimsCallback(t *testing.T) {
 			host := testhost.New(t, db, func(config *refreshtokens.Config) {
 				config.Claims = func(_ context.Context, session plugin.Session) (map[string]any, error) {
 					if session.Subject != "alice" {
-						t.Errorf("asked for %q", session.Subject)
+						t.Errorf("the callback got the subject %q", session.Subject)
 					}
 					return claims, err
 				}
@@ -213,10 +214,10 @@ func TestClaimsCallback(t *testing.T) {
 				t.Errorf("status is %d, want %d", status, row.status)
 			}
 			if got := statements.reset(); got != row.statements {
-				t.Errorf("it cost %d statements, want %d", got, row.statements)
+				t.Errorf("the refresh took %d statements, want %d", got, row.statements)
 			}
 			if got := host.Rows()[0].RevokedFor; got != row.revokedFor {
-				t.Errorf("revoked for %q, want %q", got, row.revokedFor)
+				t.Errorf("the session was revoked for %q, want %q", got, row.revokedFor)
 			}
 			if status == http.StatusOK {
 				for name := range row.claims {
@@ -229,7 +230,7 @@ func TestClaimsCallback(t *testing.T) {
 			if status == http.StatusInternalServerError {
 				_, issueErr := host.Issue(t.Context(), "alice", plugin.Device{})
 				if issueErr == nil || len(host.Rows()) != 1 {
-					t.Errorf("Issue: %v, %d rows", issueErr, len(host.Rows()))
+					t.Errorf("Issue returned the error %v, and there are %d rows", issueErr, len(host.Rows()))
 				}
 				claims, err = nil, nil
 				host.WantRefresh(tokens.Refresh.Token, http.StatusOK)
@@ -238,7 +239,7 @@ func TestClaimsCallback(t *testing.T) {
 	}
 }
 
-// TestClaimsAreFresh: a role that changes is in the next access token, also in a replayed answer.
+// TestClaimsAreFresh checks that a changed role is in the next access token, also when the refresh token repeats.
 func TestClaimsAreFresh(t *testing.T) {
 	role := "user"
 	host := testhost.New(t, openSQLite(t), func(config *refreshtokens.Config) {
@@ -289,7 +290,8 @@ func TestReuseIsReportedOnce(t *testing.T) {
 	}
 }
 
-// TestThiefWhoAlternatesIsCaught: a thief and the victim take turns, far enough apart that no grace covers them.
+// TestThiefWhoAlternatesIsCaught lets a thief and the victim take turns. The turns are too far apart for the grace period, so
+// the session ends.
 func TestThiefWhoAlternatesIsCaught(t *testing.T) {
 	host := testhost.New(t, openSQLite(t))
 	tokens := host.Login("alice")
@@ -326,7 +328,7 @@ func TestOutageSpendsNothing(t *testing.T) {
 		testhost.WantAnswer(t, host.PostToken(testhost.LogoutPath, tokens.Refresh.Token), http.StatusInternalServerError, testhost.InternalBody)
 		testhost.WantAnswer(t, host.Bearer(http.MethodGet, testhost.RefreshPath, tokens.Access.Token), http.StatusInternalServerError, testhost.InternalBody)
 		if _, err := host.Issue(t.Context(), "alice", plugin.Device{}); !errors.Is(err, down) {
-			t.Errorf("Issue: %v", err)
+			t.Errorf("Issue returned the error %v, want %v", err, down)
 		}
 
 		broken = false
@@ -334,8 +336,8 @@ func TestOutageSpendsNothing(t *testing.T) {
 	})
 }
 
-// TestAnswerLostAfterCommit: the connection breaks once the rotation is written. The client sees a 500, asks again, and
-// goes on from the generation that was written.
+// TestAnswerLostAfterCommit breaks the connection after the rotation is written. The client gets a 500 and tries again. It must
+// get the token of the generation that was written.
 func TestAnswerLostAfterCommit(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		host := testhost.New(t, db)
@@ -351,18 +353,18 @@ func TestAnswerLostAfterCommit(t *testing.T) {
 		}
 		testhost.WantAnswer(t, host.PostToken(testhost.RefreshPath, spent), http.StatusInternalServerError, testhost.InternalBody)
 		if got := host.Rows()[0].Generation; got != 2 {
-			t.Fatalf("the generation is %d: nothing was written", got)
+			t.Fatalf("the generation is %d, want 2: the rotation was not written", got)
 		}
 		broken = false
 		first, again := host.MustRefresh(spent), host.MustRefresh(spent)
 		if first.Refresh != again.Refresh || host.Rows()[0].Generation != 2 {
-			t.Error("not the very same successor")
+			t.Error("the retries did not get the same successor")
 		}
 		host.WantRefresh(first.Refresh.Token, http.StatusOK)
 	})
 }
 
-// TestManyRefreshesLeaveOneRow also walks a chain long enough for a drifting derivation to show.
+// TestManyRefreshesLeaveOneRow rotates one session 1,000 times.
 func TestManyRefreshesLeaveOneRow(t *testing.T) {
 	host := testhost.New(t, openSQLite(t))
 	tokens := host.Login("alice")
@@ -378,7 +380,7 @@ func TestManyRefreshesLeaveOneRow(t *testing.T) {
 
 // --- helpers ---
 
-// counter counts the statements that go through a *gorm.DB, transactions' BEGIN and COMMIT excluded.
+// counter counts the statements that go through a *gorm.DB. It does not count BEGIN and COMMIT.
 type counter struct {
 	mu sync.Mutex
 	n  int

@@ -1,2 +1,2 @@
-// Package conformance holds the black-box suites: what must hold for a host over HTTP, on every database.
+// Package conformance holds the black-box tests. They check a host over HTTP, on every database.
 package conformance

@@ -12,8 +12,8 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/internal/testhost"
 )
 
-// FuzzBody: whatever the body, the answer is one of the contract's; and a body that encoding/json reads as exactly the
-// good token is the only one that is answered 200.
+// FuzzBody checks that every body gets a documented answer, and that a body is answered 200 only if encoding/json reads the good
+// token from it.
 func FuzzBody(f *testing.F) {
 	host := testhost.New(f, testdb.Open(f, testdb.SQLite(f), &gorm.Config{}))
 	const marker = "TOKEN"

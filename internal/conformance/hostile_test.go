@@ -39,42 +39,42 @@ func TestHostileBodies(t *testing.T) {
 		name, contentType, body string
 		status                  int
 	}{
-		{"empty", applicationJSON, ``, 400},
-		{"white space", applicationJSON, " \r\n", 400},
-		{"no member", applicationJSON, `{}`, 400},
-		{"null", applicationJSON, `null`, 400},
-		{"array", applicationJSON, `[]`, 400},
-		{"array of the object", applicationJSON, `[{"refreshToken":"` + token + `"}]`, 400},
-		{"string", applicationJSON, `"x"`, 400},
-		{"token null", applicationJSON, `{"refreshToken":null}`, 400},
-		{"token empty", applicationJSON, `{"refreshToken":""}`, 400},
-		{"token number", applicationJSON, `{"refreshToken":1}`, 400},
-		{"token bool", applicationJSON, `{"refreshToken":true}`, 400},
-		{"token array", applicationJSON, `{"refreshToken":["` + token + `"]}`, 400},
-		{"token object", applicationJSON, `{"refreshToken":{"$gt":""}}`, 400},
-		{"truncated", applicationJSON, `{"refreshToken":"` + token, 400},
-		{"unclosed", applicationJSON, `{"refreshToken":"` + token + `"`, 400},
-		{"trailing comma", applicationJSON, `{"refreshToken":"` + token + `",}`, 400},
-		{"single quotes", applicationJSON, `{'refreshToken':'` + token + `'}`, 400},
-		{"byte order mark", applicationJSON, "\ufeff" + `{"refreshToken":"` + token + `"}`, 400},
-		{"invalid UTF-8", applicationJSON, `{"refreshToken":"` + token + `","a":"` + "\xff" + `"}`, 400},
-		{"nested 2,000 deep under another name", applicationJSON, `{"a":` + nested(2000) + `}`, 400},
-		{"nested 20,000 deep", applicationJSON, `{"a":` + nested(20000) + `}`, 413},
-		{"twice", applicationJSON, `{"refreshToken":"` + token + `","refreshToken":"` + token + `"}`, 400},
-		{"twice, once escaped", applicationJSON, `{"refreshToken":"` + token + `","refresh\u0054oken":"x"}`, 400},
-		{"another case", applicationJSON, `{"REFRESHTOKEN":"` + token + `"}`, 400},
-		{"another case beside", applicationJSON, `{"refreshToken":"` + token + `","RefreshToken":"x"}`, 400},
-		{"look-alike", applicationJSON, `{"refreſhToken":"` + token + `"}`, 400},
-		{"look-alike beside", applicationJSON, `{"refreshToken":"` + token + `","refreshToKen":"x"}`, 400},
-		{"second object", applicationJSON, `{"refreshToken":"` + token + `"}{}`, 400},
-		{"bytes after", applicationJSON, `{"refreshToken":"` + token + `"} x`, 400},
-		{"over 8 KiB", applicationJSON, `{"refreshToken":"` + token + `","a":"` + strings.Repeat("x", 8<<10) + `"}`, 413},
-		{"8 KiB and a byte", applicationJSON, pad(`{"refreshToken":"x"}`, 8<<10+1), 413},
-		{"8 KiB", applicationJSON, pad(`{"refreshToken":"x"}`, 8<<10), 401},
-		{"text", "text/plain", `{"refreshToken":"` + token + `"}`, 415},
-		{"form", "application/x-www-form-urlencoded", "refreshToken=" + token, 415},
-		{"no content type", "", `{"refreshToken":"` + token + `"}`, 415},
-		{"broken content type", "application/json; =", `{"refreshToken":"` + token + `"}`, 415},
+		{name: "empty", contentType: applicationJSON, body: ``, status: 400},
+		{name: "white space", contentType: applicationJSON, body: " \r\n", status: 400},
+		{name: "no member", contentType: applicationJSON, body: `{}`, status: 400},
+		{name: "null", contentType: applicationJSON, body: `null`, status: 400},
+		{name: "array", contentType: applicationJSON, body: `[]`, status: 400},
+		{name: "array of the object", contentType: applicationJSON, body: `[{"refreshToken":"` + token + `"}]`, status: 400},
+		{name: "string", contentType: applicationJSON, body: `"x"`, status: 400},
+		{name: "token null", contentType: applicationJSON, body: `{"refreshToken":null}`, status: 400},
+		{name: "token empty", contentType: applicationJSON, body: `{"refreshToken":""}`, status: 400},
+		{name: "token number", contentType: applicationJSON, body: `{"refreshToken":1}`, status: 400},
+		{name: "token bool", contentType: applicationJSON, body: `{"refreshToken":true}`, status: 400},
+		{name: "token array", contentType: applicationJSON, body: `{"refreshToken":["` + token + `"]}`, status: 400},
+		{name: "token object", contentType: applicationJSON, body: `{"refreshToken":{"$gt":""}}`, status: 400},
+		{name: "truncated", contentType: applicationJSON, body: `{"refreshToken":"` + token, status: 400},
+		{name: "unclosed", contentType: applicationJSON, body: `{"refreshToken":"` + token + `"`, status: 400},
+		{name: "trailing comma", contentType: applicationJSON, body: `{"refreshToken":"` + token + `",}`, status: 400},
+		{name: "single quotes", contentType: applicationJSON, body: `{'refreshToken':'` + token + `'}`, status: 400},
+		{name: "byte order mark", contentType: applicationJSON, body: "\ufeff" + `{"refreshToken":"` + token + `"}`, status: 400},
+		{name: "invalid UTF-8", contentType: applicationJSON, body: `{"refreshToken":"` + token + `","a":"` + "\xff" + `"}`, status: 400},
+		{name: "nested 2,000 deep under another name", contentType: applicationJSON, body: `{"a":` + nested(2000) + `}`, status: 400},
+		{name: "nested 20,000 deep", contentType: applicationJSON, body: `{"a":` + nested(20000) + `}`, status: 413},
+		{name: "name twice", contentType: applicationJSON, body: `{"refreshToken":"` + token + `","refreshToken":"` + token + `"}`, status: 400},
+		{name: "name twice, the second escaped", contentType: applicationJSON, body: `{"refreshToken":"` + token + `","refresh\u0054oken":"x"}`, status: 400},
+		{name: "name in another case", contentType: applicationJSON, body: `{"REFRESHTOKEN":"` + token + `"}`, status: 400},
+		{name: "also a name in another case", contentType: applicationJSON, body: `{"refreshToken":"` + token + `","RefreshToken":"x"}`, status: 400},
+		{name: "name with a look-alike letter", contentType: applicationJSON, body: `{"refreſhToken":"` + token + `"}`, status: 400},
+		{name: "also a name with a look-alike letter", contentType: applicationJSON, body: `{"refreshToken":"` + token + `","refreshToKen":"x"}`, status: 400},
+		{name: "second object after it", contentType: applicationJSON, body: `{"refreshToken":"` + token + `"}{}`, status: 400},
+		{name: "bytes after it", contentType: applicationJSON, body: `{"refreshToken":"` + token + `"} x`, status: 400},
+		{name: "over 8 KiB", contentType: applicationJSON, body: `{"refreshToken":"` + token + `","a":"` + strings.Repeat("x", 8<<10) + `"}`, status: 413},
+		{name: "8 KiB and a byte", contentType: applicationJSON, body: pad(`{"refreshToken":"x"}`, 8<<10+1), status: 413},
+		{name: "8 KiB", contentType: applicationJSON, body: pad(`{"refreshToken":"x"}`, 8<<10), status: 401},
+		{name: "text", contentType: "text/plain", body: `{"refreshToken":"` + token + `"}`, status: 415},
+		{name: "form", contentType: "application/x-www-form-urlencoded", body: "refreshToken=" + token, status: 415},
+		{name: "no content type", contentType: "", body: `{"refreshToken":"` + token + `"}`, status: 415},
+		{name: "broken content type", contentType: "application/json; =", body: `{"refreshToken":"` + token + `"}`, status: 415},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			for _, path := range []string{testhost.RefreshPath, testhost.LogoutPath} {
@@ -95,7 +95,7 @@ func TestHostileBodies(t *testing.T) {
 					t.Errorf("body is %s", recorder.Body)
 				}
 				if want == http.StatusBadRequest && !strings.Contains(answer.Message, "refreshToken") {
-					t.Errorf("the message %q does not name the field", answer.Message)
+					t.Errorf("the message %q does not name the member", answer.Message)
 				}
 				if strings.Contains(recorder.Body.String(), token) {
 					t.Error("the token is in the answer")
@@ -120,7 +120,7 @@ func TestHostileBodies(t *testing.T) {
 	}
 }
 
-// TestEndlessBody: what never ends is cut off at 8 KiB, unread.
+// TestEndlessBody checks that the server stops reading a body that never ends, and refuses it.
 func TestEndlessBody(t *testing.T) {
 	host := testhost.New(t, openSQLite(t))
 	body := &endless{}
@@ -131,7 +131,7 @@ func TestEndlessBody(t *testing.T) {
 	}
 }
 
-// TestStalledBody: over a real connection, the refusal of a body is not held back until the rest of it has come.
+// TestStalledBody checks, over a real connection, that the server refuses a body before all of it has arrived.
 func TestStalledBody(t *testing.T) {
 	host := testhost.New(t, openSQLite(t))
 	server := httptest.NewServer(host.Router)
@@ -170,8 +170,8 @@ func (e *endless) Read(p []byte) (int, error) {
 	return copy(p, bytes.Repeat([]byte{' '}, len(p))), nil
 }
 
-// TestHostileTokens sends each token to the refresh route, to log-out and to the middleware, signed for the one it is
-// tried on where it is signed at all.
+// TestHostileTokens sends bad tokens to the refresh route, to log-out and to the middleware. Most are signed with the right key,
+// so that only the one thing that is wrong with a token can be the reason to refuse it.
 func TestHostileTokens(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		host := testhost.New(t, db)
@@ -186,11 +186,11 @@ func TestHostileTokens(t *testing.T) {
 			other []byte
 			send  func(token string) (status int, body string)
 		}{
-			{"refresh", tokens.Refresh.Token, testhost.RefreshKey(t), []byte(testhost.Secret), func(token string) (int, string) {
+			{name: "refresh", good: tokens.Refresh.Token, key: testhost.RefreshKey(t), other: []byte(testhost.Secret), send: func(token string) (int, string) {
 				recorder := host.PostToken(testhost.RefreshPath, token)
 				return recorder.Code, recorder.Body.String()
 			}},
-			{"access", tokens.Access.Token, []byte(testhost.Secret), testhost.RefreshKey(t), func(token string) (int, string) {
+			{name: "access", good: tokens.Access.Token, key: []byte(testhost.Secret), other: testhost.RefreshKey(t), send: func(token string) (int, string) {
 				recorder := host.Bearer(http.MethodGet, testhost.MePath, token)
 				return recorder.Code, recorder.Body.String()
 			}},
@@ -207,23 +207,24 @@ func TestHostileTokens(t *testing.T) {
 					yield("header: "+name, testhost.Sign(encoded, string(payload), kind.key))
 				}
 				payload, _ := base64.RawURLEncoding.DecodeString(strings.Split(kind.good, ".")[1])
-				yield("signature: of the other kind's key", testhost.Sign(testhost.Header, string(payload), kind.other))
-				yield("signature: of an empty key", testhost.Sign(testhost.Header, string(payload), nil))
-				yield("signature: of a retired key", testhost.Sign(testhost.Header, string(payload), []byte("a secret that was the host's before")))
-				yield("signature: of a public key's PEM", testhost.Sign(testhost.Header, string(payload), rsaPEM))
+				yield("signature: with the other kind's key", testhost.Sign(testhost.Header, string(payload), kind.other))
+				yield("signature: with an empty key", testhost.Sign(testhost.Header, string(payload), nil))
+				yield("signature: with a former key", testhost.Sign(testhost.Header, string(payload), []byte("a secret that was the host's before")))
+				yield("signature: with the PEM of a public key", testhost.Sign(testhost.Header, string(payload), rsaPEM))
 				yield("signature: RS256", signRS256(t, rsaKey, string(payload)))
 				for name, payload := range hostileClaims(claims, now, host.SessionID(bobs)) {
 					if kind.name == "access" && strings.HasPrefix(name, "gen ") {
-						continue // not a claim of that kind
+						continue // access tokens have no gen
 					}
 					yield("claims: "+name, testhost.Sign(testhost.Header, payload, kind.key))
 				}
 			})
-			// The test's own signatures are right: without a twist, the token is the good one.
-			// It is another session's, so that the one whose token is twisted is not spent: a spent one could log out.
+			// A token with unchanged claims, signed by this test, must be accepted. Otherwise the refusals below prove nothing. It
+			// is a token of another session: a refresh of this session would make the hostile tokens spent, and log-out accepts a
+			// spent token even after it has expired.
 			another := host.Claims(map[string]plugin.Token{"refresh": host.Login("alice").Refresh, "access": tokens.Access}[kind.name].Token)
 			if untwisted := testhost.Sign(testhost.Header, marshal(another), kind.key); !accepted(kind.send, untwisted) {
-				t.Fatalf("%s: an untwisted token is refused", kind.name)
+				t.Fatalf("%s: a token with unchanged claims was refused", kind.name)
 			}
 			before := host.Rows()
 			statements.reset()
@@ -237,7 +238,7 @@ func TestHostileTokens(t *testing.T) {
 					cost = 2
 				}
 				if got := statements.reset(); kind.name == "refresh" && got != cost {
-					t.Errorf("%s: %s: cost %d statements", kind.name, name, got)
+					t.Errorf("%s: %s: took %d statements, want %d", kind.name, name, got, cost)
 				}
 				if kind.name == "refresh" {
 					testhost.WantAnswer(t, host.PostToken(testhost.LogoutPath, hostile[name]), http.StatusNotFound, testhost.NotFoundBody)
@@ -257,7 +258,7 @@ func accepted(send func(string) (int, string), token string) bool {
 func hostileForms(good string) map[string]string {
 	parts := strings.Split(good, ".")
 	flipped := []byte(good)
-	flipped[len(flipped)-2] ^= 1 // stays within the alphabet, or leaves it: refused either way
+	flipped[len(flipped)-2] ^= 1 // the result may leave base64url's alphabet, and is refused in both cases
 	last := strings.IndexByte(base64URL, good[len(good)-1])
 	return map[string]string{
 		"one dot":                       parts[0] + "." + parts[1],
@@ -316,7 +317,7 @@ func hostileHeaders() map[string]string {
 	}
 }
 
-// hostileClaims twists the claims of a good token.
+// hostileClaims returns bad payloads by name. Each is the payload of a good token with one thing changed.
 func hostileClaims(good map[string]any, now int64, othersSession string) map[string]string {
 	hostile := map[string]string{
 		"null":               `null`,
@@ -426,7 +427,7 @@ func TestHostileAuthorization(t *testing.T) {
 	for _, row := range []struct {
 		name      string
 		values    []string
-		challenge string // empty: let through
+		challenge string // empty if the request is let through
 	}{
 		{"none", nil, "Bearer"},
 		{"empty", []string{""}, "Bearer"},
@@ -494,7 +495,7 @@ func pad(body string, size int) string {
 func marshal(claims map[string]any) string {
 	text, err := json.Marshal(claims)
 	if err != nil {
-		// RawMessages that are no JSON are part of the game.
+		// Some tests put RawMessages into the claims that are not valid JSON, so write the object by hand.
 		var members []string
 		for name, value := range claims {
 			if raw, ok := value.(json.RawMessage); ok {
@@ -520,7 +521,7 @@ func refreshTokenIn(t *testing.T, body io.Reader) string {
 func wantRows(t *testing.T, host *testhost.Host, want any) {
 	t.Helper()
 	if got := host.Rows(); fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("the rows changed:\n%v\nwere\n%v", got, want)
+		t.Errorf("the rows changed to\n%v\nfrom\n%v", got, want)
 	}
 }
 

@@ -28,12 +28,12 @@ import (
 type operation struct {
 	kind       string // issue, refresh, logout, revoke all
 	session    string
-	generation int64 // presented
-	minted     int64 // when the presented token was
-	at         int64 // the client's server's clock
+	generation int64 // of the presented token
+	minted     int64 // when the presented token was minted
+	at         int64 // the time on the clock of the client's server
 }
 
-// answered is the generation of the refresh token answered, and whether the operation succeeded.
+// answered says whether an operation succeeded, and which generation the refresh token in the answer has.
 type answered struct {
 	ok         bool
 	generation int64
@@ -41,12 +41,13 @@ type answered struct {
 
 // sessionState is a session as the decision table knows it.
 type sessionState struct {
-	generation int64 // 0: there is none
+	generation int64 // 0 before the session is issued
 	issued     int64
 	revoked    bool
 }
 
-// decisionModel is the decision table, one operation after the other. Sessions are independent of each other.
+// decisionModel is the decision table as a sequential model: it takes one operation after the other. Sessions are independent
+// of each other.
 func decisionModel(grace int64) porcupine.Model {
 	return porcupine.Model{
 		Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
@@ -77,7 +78,7 @@ func decisionModel(grace int64) porcupine.Model {
 			repeated := answered{true, s.generation}
 			age := func(issued int64) int64 {
 				if issued-in.at > grace/2 {
-					return math.MaxInt64 // by a clock that is too far ahead
+					return math.MaxInt64 // the token was minted by a clock too far ahead, so it counts as old
 				}
 				return in.at - issued
 			}
@@ -98,14 +99,15 @@ func decisionModel(grace int64) porcupine.Model {
 	}
 }
 
-// pinnedClock is a server's clock that stands still while its client is in an operation, so that each operation is at a
-// known instant.
+// pinnedClock is a server's clock. It stands still during an operation of the server's client, so that the time of each
+// operation is known.
 type pinnedClock struct{ seconds atomic.Int64 }
 
 func (c *pinnedClock) now() time.Time { return time.Unix(c.seconds.Load(), 0) }
 
-// recordHistory has clients, each with a Service of its own on one database, refresh, repeat, log out and revoke, all on
-// the same few sessions, and returns what they saw. The servers' clocks run, and differ by up to half the grace period.
+// recordHistory runs concurrent clients and returns their operations and answers. The clients refresh, repeat, log out and
+// revoke, all on the same few sessions. Each client has a host of its own, on the same database. The hosts' clocks advance, and
+// differ by up to half the grace period.
 func recordHistory(t *testing.T, db *gorm.DB, grace int64, seed uint64) []porcupine.Operation {
 	const clients, sessions, steps = 6, 4, 12
 	var mu sync.Mutex
@@ -143,8 +145,8 @@ func recordHistory(t *testing.T, db *gorm.DB, grace int64, seed uint64) []porcup
 		return n
 	}
 
-	// Every session has a subject of its own, so that to revoke all is to revoke one.
-	var known [sessions][]string // refresh tokens seen
+	// Every session has a subject of its own, so "revoke all" ends only one session.
+	var known [sessions][]string // the refresh tokens that clients have seen
 	var sids [sessions]string
 	for i := range sessions {
 		tokens := hosts[0].Login(fmt.Sprintf("user %d", i))
@@ -167,9 +169,9 @@ func recordHistory(t *testing.T, db *gorm.DB, grace int64, seed uint64) []porcup
 				clocks[client].seconds.Store(now - skew)
 				i := random.IntN(sessions)
 				mu.Lock()
-				token := known[i][max(0, len(known[i])-1-random.IntN(2))] // the newest seen, or the one before
+				token := known[i][max(0, len(known[i])-1-random.IntN(2))] // the newest token seen, or the one before it
 				mu.Unlock()
-				in := operation{"refresh", sids[i], claim(token, "gen"), claim(token, "iat"), now - skew}
+				in := operation{kind: "refresh", session: sids[i], generation: claim(token, "gen"), minted: claim(token, "iat"), at: now - skew}
 				switch random.IntN(30) {
 				case 0:
 					in.kind = "logout"
@@ -209,8 +211,9 @@ func recordHistory(t *testing.T, db *gorm.DB, grace int64, seed uint64) []porcup
 	return history
 }
 
-// linearizable records histories and checks each. It stops at the first that is not linearizable, and reports whether all
-// were. rotations counts the refreshes that returned a later generation than the one presented.
+// linearizable records histories and checks each. It stops at the first history that is not linearizable, and reports whether
+// all were. rotations counts the refreshes that returned a later generation than the presented one, and repeats counts the
+// other successful refreshes.
 func linearizable(t *testing.T, db *gorm.DB, grace int64, rounds uint64) (all bool, rotations, repeats int) {
 	for seed := range rounds {
 		history := recordHistory(t, db, grace, seed)
@@ -238,15 +241,16 @@ func TestLinearizable(t *testing.T) {
 					t.Error("a history is not linearizable")
 				}
 				if rotations < 8 || grace > 0 && repeats < 3 {
-					t.Errorf("%d rotations and %d repeats prove little", rotations, repeats)
+					t.Errorf("only %d rotations and %d repeats: too few to prove anything", rotations, repeats)
 				}
 			})
 		})
 	}
 }
 
-// TestCheckerBites: when the UPDATE loses its condition on the generation, the same test finds out.
-func TestCheckerBites(t *testing.T) {
+// TestCheckerFindsLostCondition checks the checker. It removes the UPDATE's condition on the generation, and the checker must
+// find a history that is not linearizable.
+func TestCheckerFindsLostCondition(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		err := db.Callback().Update().Before("gorm:update").Register("test:forget", func(db *gorm.DB) {
 			if next, ok := db.Statement.Dest.(*models.RefreshToken); ok {
@@ -258,7 +262,7 @@ func TestCheckerBites(t *testing.T) {
 			t.Fatal(err)
 		}
 		if all, _, _ := linearizable(t, db, 30, 1000); all {
-			t.Error("the checker found nothing")
+			t.Error("the checker found every history linearizable")
 		}
 	})
 }

@@ -47,11 +47,11 @@ func TestParallelRefreshesShareOneSuccessor(t *testing.T) {
 			})
 			for _, successor := range successors {
 				if successor != successors[0] {
-					t.Fatal("the family forked")
+					t.Fatal("one token has two successors")
 				}
 			}
 			tokens.Refresh.Token = successors[0]
-			host.Clock.Advance(2 * testhost.Grace) // a token repeats before it can rotate again
+			host.Clock.Advance(2 * testhost.Grace) // so that the token can rotate again
 		}
 		if rows := host.Rows(); len(rows) != 1 || rows[0].Generation != 4 {
 			t.Errorf("rows are %+v", rows)
@@ -71,7 +71,7 @@ func TestParallelRefreshesWithoutGraceHaveOneWinner(t *testing.T) {
 			counts[status]++
 		}
 		if counts[http.StatusOK] != 1 || counts[http.StatusUnauthorized] != parallel-1 {
-			t.Errorf("answers are %v", counts)
+			t.Errorf("statuses are %v", counts)
 		}
 		if rows := host.Rows(); rows[0].RevokedFor != models.ReasonReuse {
 			t.Errorf("revoked for %q", rows[0].RevokedFor)
@@ -79,7 +79,8 @@ func TestParallelRefreshesWithoutGraceHaveOneWinner(t *testing.T) {
 	})
 }
 
-// TestLogoutBeatsRefresh: once log-out has answered 204, no token of that login lives, whoever else was refreshing it.
+// TestLogoutBeatsRefresh checks that no token of a session works after log-out has answered 204, even if others were
+// refreshing the session at the same time.
 func TestLogoutBeatsRefresh(t *testing.T) {
 	logouts := map[string]func(host *testhost.Host, tokens plugin.Tokens) int{
 		"logout": func(host *testhost.Host, tokens plugin.Tokens) int {
@@ -118,7 +119,7 @@ func TestLogoutBeatsRefresh(t *testing.T) {
 	}
 }
 
-// TestStaleDatabase: a restored backup or a lagging replica logs nobody out, not even while tabs race.
+// TestStaleDatabase checks that a restored backup or a lagging replica logs nobody out, even when tabs race.
 func TestStaleDatabase(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		host := testhost.New(t, db)
@@ -142,7 +143,7 @@ func TestStaleDatabase(t *testing.T) {
 			t.Errorf("the generation is %d, want 7", rows[0].Generation)
 		}
 
-		// A row so stale that it looks idled out still ends at log-out.
+		// The restored row is so old that its session seems to have idled out. Log-out must end it all the same.
 		host.DB.Save(&backup)
 		host.Clock.Advance(6*24*time.Hour + 20*time.Hour)
 		testhost.WantAnswer(t, host.PostToken(testhost.LogoutPath, tokens.Refresh.Token), http.StatusNoContent, "")

@@ -22,7 +22,7 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/internal/testhost"
 )
 
-// TestGroupWithParameters: the host's group may have parameters of any name, our own among them.
+// TestGroupWithParameters checks that the host's group may have path parameters of any name, also one that the plugin uses.
 func TestGroupWithParameters(t *testing.T) {
 	host := testhost.New(t, openSQLite(t))
 	host.Register(host.Router.Group("/orgs/:id"))
@@ -36,10 +36,11 @@ func TestGroupWithParameters(t *testing.T) {
 	}
 }
 
-// TestCleanedPaths: a router that cleans paths, or takes them raw, makes no log-out everywhere of a path with dots.
+// TestCleanedPaths checks that DELETE with an odd path after the route never logs out everywhere. A router that cleans such a path
+// could turn it into the path that does.
 func TestCleanedPaths(t *testing.T) {
 	for name, configure := range map[string]func(*gin.Engine){
-		"as it comes":       func(*gin.Engine) {},
+		"default":           func(*gin.Engine) {},
 		"RemoveExtraSlash":  func(e *gin.Engine) { e.RemoveExtraSlash = true },
 		"UseRawPath":        func(e *gin.Engine) { e.UseRawPath = true },
 		"UseEscapedPath":    func(e *gin.Engine) { e.UseEscapedPath = true },
@@ -66,7 +67,7 @@ func TestCleanedPaths(t *testing.T) {
 	}
 }
 
-// TestNoBody: without a body and without a content type it is an empty body, which is no matter of types.
+// TestNoBody checks that a request without body and content type is answered 400, because the token is missing, and not 415.
 func TestNoBody(t *testing.T) {
 	host := testhost.New(t, openSQLite(t))
 	for _, path := range []string{testhost.RefreshPath, testhost.LogoutPath} {
@@ -79,7 +80,8 @@ func TestNoBody(t *testing.T) {
 	}
 }
 
-// TestBodyThatTheHostHasRead: a middleware of the host's that used ShouldBindBodyWith leaves the body in the context.
+// TestBodyThatTheHostHasRead checks that the routes work if a middleware of the host has read the body with ShouldBindBodyWith.
+// Gin keeps such a body in the context.
 func TestBodyThatTheHostHasRead(t *testing.T) {
 	host := testhost.New(t, openSQLite(t))
 	router := gin.New()
@@ -94,7 +96,7 @@ func TestBodyThatTheHostHasRead(t *testing.T) {
 	testhost.WantAnswer(t, host.Post(testhost.RefreshPath, pad(`{"refreshToken":"x"}`, 8<<10+1)), http.StatusRequestEntityTooLarge, "")
 }
 
-// dial sends a request over a connection of its own and returns the reader of the answers.
+// dial opens a connection, sends a request, and returns the connection and a reader of the answers.
 func dial(t *testing.T, server *httptest.Server, request string) (*net.TCPConn, *bufio.Reader) {
 	t.Helper()
 	connection, err := net.Dial("tcp", server.Listener.Addr().String())
@@ -109,7 +111,7 @@ func dial(t *testing.T, server *httptest.Server, request string) (*net.TCPConn, 
 	return connection.(*net.TCPConn), bufio.NewReader(connection)
 }
 
-// TestExpectContinue: a body that is too long by its own account is refused before it is asked for.
+// TestExpectContinue checks that a body is refused before the client sends it, if its Content-Length is too large.
 func TestExpectContinue(t *testing.T) {
 	host := testhost.New(t, openSQLite(t))
 	server := httptest.NewServer(host.Router)
@@ -123,8 +125,8 @@ func TestExpectContinue(t *testing.T) {
 	}
 }
 
-// TestHalfClosedConnection: a client that closes its side after sending gets its answer on every route, and the host's
-// log gets no error. net/http cancels the request's context then.
+// TestHalfClosedConnection checks that a client gets its answer on every route if it closes its half of the connection after
+// the request. net/http cancels the request's context then. The host's log must get no error.
 func TestHalfClosedConnection(t *testing.T) {
 	var logs syncBuffer
 	host := testhost.New(t, openSQLite(t), func(config *refreshtokens.Config) {
@@ -160,11 +162,12 @@ func TestHalfClosedConnection(t *testing.T) {
 		}
 	}
 	if strings.Contains(logs.String(), "level=ERROR") {
-		t.Errorf("logged %s", logs.String())
+		t.Errorf("the log has an error: %s", logs.String())
 	}
 }
 
-// TestUploadsAreCleanedUp: RequireAuth leaves net/http the request whose temporary files it removes.
+// TestUploadsAreCleanedUp checks that the temporary files of an upload are removed. net/http removes them, but only if the
+// handler got net/http's own request, so RequireAuth must not replace it.
 func TestUploadsAreCleanedUp(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
@@ -174,7 +177,7 @@ func TestUploadsAreCleanedUp(t *testing.T) {
 			t.Error(err)
 		}
 		if files, err := os.ReadDir(dir); err != nil || len(files) == 0 {
-			t.Errorf("there was no temporary file: %v", err)
+			t.Errorf("the upload made no temporary file: %v", err)
 		}
 	})
 	var form bytes.Buffer
@@ -202,6 +205,6 @@ func TestUploadsAreCleanedUp(t *testing.T) {
 	}
 	server.Close() // waits for the request to end
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-		t.Errorf("left in the temporary directory: %v, %v", left, err)
+		t.Errorf("the temporary directory still has %v, %v", left, err)
 	}
 }

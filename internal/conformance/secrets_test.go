@@ -25,9 +25,9 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/plugin"
 )
 
-// TestNothingAuthenticatesButTheToken searches a dump of the database, and everything logged at the most talkative
-// level, for tokens, their signatures and the keys.
-func TestNothingAuthenticatesButTheToken(t *testing.T) {
+// TestNoSecretsInDatabaseOrLog searches the database's files, and a log at debug level, for the secret, the refresh key and the
+// tokens' signatures.
+func TestNoSecretsInDatabaseOrLog(t *testing.T) {
 	var logs syncBuffer
 	db := testdb.Open(t, testdb.SQLite(t), &gorm.Config{
 		Logger: logger.New(log.New(&logs, "", 0), logger.Config{LogLevel: logger.Info}),
@@ -46,7 +46,7 @@ func TestNothingAuthenticatesButTheToken(t *testing.T) {
 
 	first := host.Login("alice")
 	second := host.MustRefresh(first.Refresh.Token)
-	host.MustRefresh(first.Refresh.Token)                                         // replayed
+	host.MustRefresh(first.Refresh.Token)                                         // repeated
 	host.Bearer(http.MethodGet, testhost.RefreshPath, second.Access.Token)        // listed
 	host.Bearer(http.MethodGet, "/logged", second.Access.Token+"x")               // forged
 	host.Do(http.MethodGet, "/logged", nil, "Authorization", second.Access.Token) // misplaced
@@ -63,7 +63,7 @@ func TestNothingAuthenticatesButTheToken(t *testing.T) {
 	dump := dumpSQLite(t, db)
 	for _, want := range []string{"alice", "refresh_tokens"} {
 		if !strings.Contains(dump, want) || !strings.Contains(logs.String(), want) {
-			t.Fatalf("the dump or the log does not even hold %q", want)
+			t.Fatalf("the dump or the log lacks %q, so the search below proves nothing", want)
 		}
 	}
 	secrets := map[string][]byte{
@@ -95,7 +95,7 @@ func TestNothingAuthenticatesButTheToken(t *testing.T) {
 	}
 }
 
-// dumpSQLite returns every byte that the database has on disk.
+// dumpSQLite returns the content of the database's files.
 func dumpSQLite(t *testing.T, db *gorm.DB) string {
 	t.Helper()
 	var file string
