@@ -23,21 +23,22 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/models"
 )
 
-// engine is a database for ours and for the floor: the same server, the same driver, the same number of connections.
+// engine is a database for this module and for the floor. Both use the same server, the same driver and the same number of
+// connections.
 type engine struct {
 	name  string
 	db    *gorm.DB
 	floor floorStore
-	// sqlFloor is the floor through database/sql, as GORM is, where floor is not.
+	// sqlFloor is the floor through database/sql, which GORM uses too. It is nil if floor already goes through database/sql.
 	sqlFloor floorStore
 	close    func()
 }
 
-// floorStore is the least that a refresh and a login can ask of a database.
+// floorStore has the least work that a refresh and a login can ask of a database.
 type floorStore interface {
-	// bump updates the one row and returns its generation.
+	// bump updates one row and returns its generation.
 	bump(ctx context.Context, id string, now, expires int64) (int64, error)
-	// read returns the generation of the one row.
+	// read returns the generation of one row.
 	read(ctx context.Context, id string) (int64, error)
 	insert(ctx context.Context, id, subject string, now, expires int64) error
 }
@@ -46,12 +47,12 @@ const (
 	connections = 16
 	updateSQL   = "UPDATE refresh_tokens SET generation = generation + 1, issued_at = %s, expires_at = %s WHERE id = %s"
 	selectSQL   = "SELECT generation FROM refresh_tokens WHERE id = %s"
-	// insertInto names the columns that have no default.
+	// insertInto names every column, because none has a default.
 	insertInto = "INSERT INTO refresh_tokens (id, subject, generation, issued_at, expires_at, created_at, revoked_at, revoked_for, user_agent, ip) "
 	insertSQL  = insertInto + "VALUES (%s, %s, 1, %s, %s, %s, 0, '', '', '')"
 )
 
-// must is for what has to work for there to be a benchmark at all.
+// must returns value, or ends the program if there is an error.
 func must[T any](value T, err error) T {
 	if err != nil {
 		log.Fatal(err)
@@ -59,7 +60,7 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// openGORM opens a database as a host does, with the pool that set sets.
+// openGORM opens and migrates a database as a host does. set configures its pool.
 func openGORM(dialector gorm.Dialector, set func(*sql.DB)) *gorm.DB {
 	db := must(gorm.Open(dialector, &gorm.Config{Logger: logger.Discard}))
 	set(must(db.DB()))
@@ -74,16 +75,16 @@ func limit(pool *sql.DB) {
 	pool.SetMaxIdleConns(connections)
 }
 
-// listingDSN is how the README's first listing opens SQLite, after the file's name.
+// listingDSN holds the settings with which the README's complete host opens SQLite.
 const listingDSN = "?_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate"
 
-// openListingSQLite opens SQLite as the README's first listing does, with the pool that database/sql makes by itself.
+// openListingSQLite opens SQLite as the README's complete host does, with the default pool of database/sql.
 func openListingSQLite() *engine {
 	return openSQLite("SQLite as in the README", listingDSN, func(*sql.DB) {})
 }
 
-// openTunedSQLite opens SQLite with one connection. One writer at a time is all that SQLite has: more connections would
-// only wait in its busy handler.
+// openTunedSQLite opens SQLite with one connection. SQLite allows one writer at a time, so more connections would only wait in
+// its busy handler.
 func openTunedSQLite() *engine {
 	return openSQLite("SQLite with one connection", listingDSN+"&_synchronous=NORMAL", func(pool *sql.DB) { pool.SetMaxOpenConns(1) })
 }
@@ -94,7 +95,7 @@ func openSQLite(name, settings string, set func(*sql.DB)) *engine {
 	db := openGORM(sqlite.Open(dsn), set)
 	pool := must(sql.Open("sqlite3", dsn))
 	set(pool)
-	return &engine{name, db, newSQLFloor(pool, questionMarks), nil, func() {
+	return &engine{name: name, db: db, floor: newSQLFloor(pool, questionMarks), close: func() {
 		_ = pool.Close()
 		_ = must(db.DB()).Close()
 		_ = os.RemoveAll(dir)
@@ -109,7 +110,7 @@ func openMySQL(dsn string) *engine {
 	db := openGORM(mysql.Open(config.FormatDSN()), limit)
 	pool := must(sql.Open("mysql", config.FormatDSN()))
 	limit(pool)
-	return &engine{"MariaDB", db, newSQLFloor(pool, questionMarks), nil, func() {
+	return &engine{name: "MariaDB", db: db, floor: newSQLFloor(pool, questionMarks), close: func() {
 		_ = pool.Close()
 		_ = must(db.DB()).Close()
 		must(admin.Exec("DROP DATABASE " + config.DBName))
@@ -130,7 +131,7 @@ func openPostgres(dsn string) *engine {
 	pool := must(pgxpool.NewWithConfig(context.Background(), config))
 	sqlPool := stdlib.OpenDB(*config.ConnConfig)
 	limit(sqlPool)
-	return &engine{"PostgreSQL", db, pgxFloor{pool}, newSQLFloor(sqlPool, dollars), func() {
+	return &engine{name: "PostgreSQL", db: db, floor: pgxFloor{pool}, sqlFloor: newSQLFloor(sqlPool, dollars), close: func() {
 		pool.Close()
 		_ = sqlPool.Close()
 		_ = must(db.DB()).Close()
@@ -143,7 +144,7 @@ func newName() string {
 	return fmt.Sprintf("rt_bench_%x", time.Now().UnixNano())
 }
 
-// pgxFloor talks to pgx without database/sql, which is the fastest there is.
+// pgxFloor uses pgx without database/sql, which is the fastest way to reach PostgreSQL.
 type pgxFloor struct{ pool *pgxpool.Pool }
 
 func (f pgxFloor) bump(ctx context.Context, id string, now, expires int64) (generation int64, err error) {
@@ -161,7 +162,8 @@ func (f pgxFloor) insert(ctx context.Context, id, subject string, now, expires i
 	return err
 }
 
-// sqlFloor is database/sql with prepared statements. MariaDB's UPDATE returns nothing, so the generation is not known.
+// sqlFloor uses database/sql with prepared statements. Its bump does not know the generation, because MariaDB's UPDATE returns
+// no columns.
 type sqlFloor struct{ update, find, create *sql.Stmt }
 
 func newSQLFloor(pool *sql.DB, placeholders []any) sqlFloor {
@@ -172,7 +174,7 @@ func newSQLFloor(pool *sql.DB, placeholders []any) sqlFloor {
 	}
 }
 
-// How the dialects write their parameters.
+// The placeholders of the dialects.
 var (
 	questionMarks = []any{"?", "?", "?", "?", "?"}
 	dollars       = []any{"$1", "$2", "$3", "$4", "$5"}

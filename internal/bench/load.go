@@ -10,23 +10,24 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// clients is how many keep-alive connections the load comes over.
+// clients is how many clients send the load. Each has one keep-alive connection.
 const clients = 16
 
-// result is what a run of load saw.
+// result is the outcome of one run of load or burst.
 type result struct {
 	perSecond float64
 	p50, p99  time.Duration
 }
 
-// speed and tail are what the throughput and the p99 are of another result's.
+// speed returns the ratio of r's throughput to of's, and tail the ratio of r's p99 to of's.
 func (r result) speed(of result) string { return times(r.perSecond / of.perSecond) }
 func (r result) tail(of result) string  { return times(float64(r.p99) / float64(of.p99)) }
 
-// request is what a client sends next, given the answer to what it sent before (nil at first).
+// request returns what a client sends next. answer is the answer to the client's last request, or nil at first.
 type request func(answer []byte) (path string, body []byte)
 
-// load has every client send its requests one after the other, for d. Each answer must be a 2xx.
+// load runs one client for each of requests, all at once. Each client sends one request after the other, until d is over. It
+// panics unless every answer is a 2xx.
 func load(addr string, d time.Duration, requests []request) result {
 	client := &fasthttp.HostClient{Addr: addr, MaxConns: len(requests)}
 	latencies := make([][]time.Duration, len(requests))
@@ -48,7 +49,7 @@ func load(addr string, d time.Duration, requests []request) result {
 	return summarize(slices.Concat(latencies...), elapsed)
 }
 
-// burst sends all requests at once, again and again, and returns the latencies of all.
+// burst sends a batch of requests at once, rounds times. The result has no throughput.
 func burst(addr string, rounds int, requests func() []request) result {
 	client := &fasthttp.HostClient{Addr: addr, MaxConns: 1000}
 	var all []time.Duration
@@ -100,7 +101,7 @@ func summarize(latencies []time.Duration, elapsed time.Duration) result {
 	return r
 }
 
-// between returns what stands between two marks in an answer.
+// between returns the text between two marks in an answer.
 func between(answer []byte, before, after string) string {
 	_, rest, ok := bytes.Cut(answer, []byte(before))
 	value, _, ok2 := bytes.Cut(rest, []byte(after))
@@ -110,28 +111,28 @@ func between(answer []byte, before, after string) string {
 	return string(value)
 }
 
-// rotated returns the token in an answer, which must be another one than was presented: a repeat is not to be measured as
-// a rotation.
+// rotated returns the token in an answer. It panics if that is the presented token, because a repeat must not be measured as a
+// rotation.
 func rotated(answer []byte, mark, presented string) string {
 	token := between(answer, mark, `"`)
 	if token == presented {
-		panic("a refresh repeated its token where it was to rotate it")
+		panic("a refresh repeated a token that it should have rotated")
 	}
 	return token
 }
 
-// again presents one refresh token every time, which must be answered with itself.
+// again presents the same refresh token every time. It panics if the answer has another one.
 func again(path, field, token, mark string) request {
 	return func(answer []byte) (string, []byte) {
 		if answer != nil && between(answer, mark, `"`) != token {
-			panic("a refresh rotated its token where it was to repeat it")
+			panic("a refresh rotated a token that it should have repeated")
 		}
 		return path, []byte(`{"` + field + `":"` + token + `"}`)
 	}
 }
 
-// chain walks down a chain of refresh tokens, each from the answer before. Where mark is empty, it presents the first one
-// every time.
+// chain presents the refresh token of the answer before, so that each request rotates. If mark is empty, it presents the first
+// token every time.
 func chain(path, field, token, mark string) request {
 	return func(answer []byte) (string, []byte) {
 		if answer != nil && mark != "" {

@@ -1,6 +1,7 @@
-// Command bench measures refreshtokens against a floor that does nothing but what can't be left out, and against other
-// modules, side by side in one run, and writes docs/benchmarks.md with its plots. Ratios are what counts: the server, the
-// database and the load share one machine.
+// Command bench measures refreshtokens against a floor and against other modules, side by side in one run. The floor does only
+// the work that no refresh can do without. The command writes docs/benchmarks.md and its plots.
+//
+// The server, the database and the load share one machine, so only the ratios mean something.
 package main
 
 import (
@@ -29,14 +30,14 @@ import (
 )
 
 func main() {
-	rounds := flag.Int("rounds", 5, "rounds of each system, taken in turns")
-	duration := flag.Duration("duration", 3*time.Second, "how long a round is")
-	rows := flag.Int("rows", 1_000_000, "the largest table that latency is measured on")
-	out := flag.String("out", "../../docs", "the folder that the report goes to")
+	rounds := flag.Int("rounds", 5, "how many rounds each system runs; the systems take turns")
+	duration := flag.Duration("duration", 3*time.Second, "how long a round lasts")
+	rows := flag.Int("rows", 1_000_000, "rows of the largest table to measure latency on")
+	out := flag.String("out", "../../docs", "the folder for the report")
 	flag.Parse()
 	postgresDSN, mysqlDSN := os.Getenv("REFRESHTOKENS_POSTGRES_DSN"), os.Getenv("REFRESHTOKENS_MYSQL_DSN")
 	if *duration > time.Minute/2 {
-		log.Fatal("a round can't be longer than 30 s: after a minute, a token that is to repeat would rotate")
+		log.Fatal("-duration must be 30 s at most: a token repeats for a minute, and then it would rotate")
 	}
 	if postgresDSN == "" || mysqlDSN == "" {
 		log.Fatal("set REFRESHTOKENS_POSTGRES_DSN and REFRESHTOKENS_MYSQL_DSN")
@@ -80,10 +81,10 @@ func (c *contender) median() result {
 	return m
 }
 
-// compete runs the contenders in turns, so that a noisy minute is everybody's.
+// compete runs the contenders in turns, so that noise on the machine affects all of them.
 func compete(contenders []*contender, rounds int, d time.Duration) {
 	for _, c := range contenders {
-		load(c.addr, d/3, c.requests()) // to warm up
+		load(c.addr, d/3, c.requests()) // warm up
 	}
 	for round := range rounds {
 		for i := range contenders {
@@ -146,7 +147,7 @@ func bursts(r *report, engines []*engine) {
 	}
 }
 
-// written measures PostgreSQL's WAL and growth, which don't depend on the machine.
+// written measures the size of PostgreSQL's WAL and table. These don't depend on the machine.
 func written(r *report, pg *engine) {
 	const refreshes = 20_000
 	auth, _ := ours(pg, noGrace)
@@ -188,7 +189,7 @@ func written(r *report, pg *engine) {
 	r.row("**refreshtokens**", fmt.Sprintf("%.0f B (%s)", whole, times(whole/bare)), fmt.Sprintf("%d B", size()-before))
 }
 
-// growth measures latency on tables of growing size. The sessions that are refreshed lie all over the table.
+// growth measures latency on tables of growing size. It refreshes sessions from all parts of the table.
 func growth(r *report, pg *engine, most, rounds int, d time.Duration) {
 	_, addr := ours(pg, noGrace)
 	floorAddr := floor(pg.floor)
@@ -203,7 +204,7 @@ func growth(r *report, pg *engine, most, rounds int, d time.Duration) {
 	now := time.Now().Unix()
 	pg.db.Exec("TRUNCATE refresh_tokens")
 	for n := 10_000; n <= most; n *= 10 {
-		// The ids are UUIDs of version 7, which grow.
+		// The ids are ordered like UUIDs of version 7.
 		pg.db.Exec(insertInto+`
 			SELECT (lpad(to_hex(?::bigint * 1000 + i), 12, '0') || '7' || substr(md5(random()::text), 1, 3) || '8' || substr(md5(random()::text), 1, 15))::uuid,
 				'user ' || i, 1, ?::bigint, ?::bigint, ?::bigint, 0, '', 'bench/1.0', '192.0.2.1'
@@ -246,8 +247,8 @@ func growth(r *report, pg *engine, most, rounds int, d time.Duration) {
 	pg.db.Exec("TRUNCATE refresh_tokens")
 }
 
-// drawn has each client present the token at the head of the queue, and put what was answered, or the same where mark is
-// empty, at its end.
+// drawn makes each client take a token from the head of the queue and present it. Then the client puts the token of the answer
+// at the end of the queue. If mark is empty, it puts the same token back.
 func drawn(queue chan string, path, mark string) []request {
 	requests := make([]request, clients)
 	for i := range requests {
@@ -266,7 +267,7 @@ func drawn(queue chan string, path, mark string) []request {
 	return requests
 }
 
-// purging measures refreshes beside a purge of many rows.
+// purging measures refreshes while many rows are purged.
 func purging(r *report, engines []*engine, d time.Duration) {
 	const dead = 1_000_000
 	r.section("Refreshes beside a purge", fmt.Sprintf("%s dead rows are purged while %d clients refresh. Every refresh rotates.", thousands(dead), clients))
@@ -296,7 +297,7 @@ func purging(r *report, engines []*engine, d time.Duration) {
 	}
 }
 
-// middlewares measures the verification of one access token, without HTTP.
+// middlewares measures how long it takes to verify one access token, without a network.
 func middlewares(r *report) {
 	lite := openTunedSQLite()
 	defer lite.close()

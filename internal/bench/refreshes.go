@@ -14,7 +14,7 @@ import (
 
 const (
 	refreshPath = "/auth/refresh-tokens"
-	refreshMark = `"refresh":{"token":"` // what stands before the refresh token in an answer of ours
+	refreshMark = `"refresh":{"token":"` // the text before the refresh token in an answer of this module
 )
 
 // refreshes measures a refresh that rotates and one that repeats, and the refreshes of other modules.
@@ -61,12 +61,12 @@ func refreshes(r *report, engines []*engine, rounds int, d time.Duration) {
 	}
 }
 
-// refreshContenders run on one engine.
+// refreshContenders are the contenders on one engine.
 type refreshContenders struct {
 	engine             string
 	floor, rotating    *contender
-	sqlFloor           *contender // nil where floor goes through database/sql
-	reading, repeating *contender // the floor that doesn't write, and a refresh that doesn't
+	sqlFloor           *contender // nil if the engine has none
+	reading, repeating *contender // the floor with a SELECT, and a refresh that repeats
 }
 
 func newRefreshContenders(e *engine) refreshContenders {
@@ -110,7 +110,7 @@ func competingPeers(rounds int, d time.Duration) []*contender {
 	return peers
 }
 
-// chains gives each client a chain of its own.
+// chains gives each client a chain of tokens of its own.
 func chains(mint func() string, path, field, mark string) func() []request {
 	return func() []request {
 		all := make([]request, clients)
@@ -121,7 +121,8 @@ func chains(mint func() string, path, field, mark string) func() []request {
 	}
 }
 
-// repeats gives each client a live token of its own. It is not the first one after a login, which always rotates.
+// repeats gives each client a live token of its own. It refreshes once first, because the first token after a login always
+// rotates.
 func repeats(auth *refreshtokens.Plugin) func() []request {
 	mint := mintOurs(auth)
 	return func() []request {

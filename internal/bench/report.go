@@ -15,7 +15,7 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
-// report becomes docs/benchmarks.md. It is printed as it grows.
+// report collects the text of docs/benchmarks.md. It also prints the text at once.
 type report struct {
 	dir  string
 	text strings.Builder
@@ -60,7 +60,7 @@ func (r *report) table(columns ...string) {
 
 func (r *report) row(cells ...string) { r.print("| %s |\n", strings.Join(cells, " | ")) }
 
-// result is a row with what a run of load saw, and further cells.
+// result adds a row to the table: a name, the result, and further cells.
 func (r *report) result(name string, m result, cells ...string) {
 	r.row(append([]string{name, thousands(m.perSecond), millis(m.p50), millis(m.p99)}, cells...)...)
 }
@@ -85,7 +85,7 @@ func (r *report) plotBars(name, label string, bars []bar) {
 	p := plot.New()
 	p.X.Label.Text = label
 	values, names := make(plotter.Values, len(bars)), make([]string, len(bars))
-	for i, b := range bars { // from the top down
+	for i, b := range bars { // in reverse, because the plot starts at the bottom
 		values[len(bars)-1-i] = b.value
 		names[len(bars)-1-i] = strings.NewReplacer("*", "", "`", "").Replace(b.name)
 	}

@@ -42,10 +42,10 @@ func newRouter() *gin.Engine {
 // The grace periods of the Plugins under load.
 const (
 	defaultGrace time.Duration = 0
-	noGrace      time.Duration = -1 // every refresh rotates, however young its token is
+	noGrace      time.Duration = -1 // every refresh rotates
 )
 
-// ours is the module as a host has it, and a login handler.
+// ours starts a host of this module with a login handler.
 func ours(e *engine, grace time.Duration) (*refreshtokens.Plugin, string) {
 	auth := must(refreshtokens.New(refreshtokens.Config{
 		DB: e.db, Secret: []byte(secret), GracePeriod: grace, Logger: slog.New(slog.DiscardHandler),
@@ -68,7 +68,8 @@ func ours(e *engine, grace time.Duration) (*refreshtokens.Plugin, string) {
 	return auth, serve(router)
 }
 
-// floor is what can't be left out: read the body, one statement, two HS256 signatures, answer. It verifies nothing.
+// floor starts a server that does only what can't be left out: it reads the body, runs one statement, makes two HS256
+// signatures and answers. It verifies nothing.
 func floor(store floorStore) string {
 	router := newRouter()
 	router.POST("/refresh", floorRefresh(store.bump))
@@ -119,7 +120,7 @@ func floorAnswer(c *gin.Context, err error, id string, now, expires time.Time, g
 	})
 }
 
-// ginJWT is appleboy/gin-jwt with its store in memory, or in the Redis at redisAddr.
+// ginJWT starts a server with appleboy/gin-jwt. It keeps refresh tokens in the Redis at redisAddr, or in memory if that is empty.
 func ginJWT(redisAddr string) (mint func() string, addr string) {
 	middleware := &ginjwt.GinJWTMiddleware{
 		Realm: "bench", Key: []byte(secret), Timeout: 15 * time.Minute, MaxRefresh: 7 * 24 * time.Hour, IdentityKey: "sub",
@@ -128,7 +129,7 @@ func ginJWT(redisAddr string) (mint func() string, addr string) {
 	if redisAddr != "" {
 		middleware.EnableRedisStore(ginjwt.WithRedisAddr(redisAddr), ginjwt.WithRedisPool(connections, time.Minute, time.Hour))
 	}
-	log.SetOutput(io.Discard) // it logs what store it has
+	log.SetOutput(io.Discard) // gin-jwt logs which store it uses
 	middleware = must(ginjwt.New(middleware))
 	log.SetOutput(os.Stderr)
 	router := newRouter()
@@ -139,7 +140,7 @@ func ginJWT(redisAddr string) (mint func() string, addr string) {
 	return mint, serve(router)
 }
 
-// startRedis starts a Redis of our own. appendfsync is "always", or empty for no persistence.
+// startRedis starts a Redis server on a free port. appendfsync is "always", or empty for no persistence.
 func startRedis(appendfsync string) (addr string, stop func()) {
 	dir := must(os.MkdirTemp("", "refreshtokens-bench"))
 	listener := must(net.Listen("tcp", "127.0.0.1:0"))

@@ -11,7 +11,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// refreshTokenOf returns the first refresh token of a session that was put into the table behind the module's back.
+// refreshTokenOf returns the first refresh token of a session whose row was inserted with SQL and not by the module.
 func refreshTokenOf(id, subject string, created int64) string {
 	key := must(hkdf.Key(sha256.New, []byte(secret), nil, "refreshtokens/refresh-token/HS256/v1", 32))
 	return must(jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
@@ -19,7 +19,7 @@ func refreshTokenOf(id, subject string, created int64) string {
 	}).SignedString(key))
 }
 
-// ginJWTRoute is a route behind gin-jwt's middleware that takes the same access tokens.
+// ginJWTRoute returns a route behind gin-jwt's middleware. It accepts this module's access tokens.
 func ginJWTRoute() http.Handler {
 	middleware := must(ginjwt.New(&ginjwt.GinJWTMiddleware{
 		Realm: "bench", Key: []byte(secret), Timeout: 15 * time.Minute, MaxRefresh: time.Hour, IdentityKey: "sub",
