@@ -152,18 +152,23 @@ func (h *Host) WantRefresh(token string, status int) {
 	}
 }
 
+// rowsPatience is how long Rows tries again. Serializable isolation refuses a read while another transaction commits, which
+// takes as long as the server's disk does. SQLite without a busy timeout refuses one while somebody writes.
+const rowsPatience = 10 * time.Second
+
 // Rows returns the whole table, oldest first.
 func (h *Host) Rows() []models.RefreshToken {
 	h.t.Helper()
-	for try := 0; ; try++ {
+	for began, wait := time.Now(), time.Millisecond; ; wait *= 2 {
 		var rows []models.RefreshToken
 		err := h.DB.Clauses(dbresolver.Write).Order("id").Find(&rows).Error
 		if err == nil {
 			return rows
 		}
-		if try == 20 { // a serializable or a locked database may fail a few times
+		if time.Since(began) > rowsPatience {
 			h.t.Fatal(err)
 		}
+		time.Sleep(wait)
 	}
 }
 
