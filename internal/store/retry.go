@@ -10,9 +10,11 @@ import (
 )
 
 const (
+	// All tries together take at least a second and a half. PostgreSQL refuses a serializable statement at once, again and
+	// again, while the commit of another transaction waits for its disk or its synchronous replica.
 	maxTries  = 12
 	firstWait = 2 * time.Millisecond
-	maxWait   = 200 * time.Millisecond
+	maxWait   = time.Second
 
 	// maxBreaks is how often retry tries again after a broken connection: a connection that the database closed, and the
 	// next one that the pool had not noticed either.
@@ -28,7 +30,7 @@ const (
 )
 
 // retry runs one statement. It tries again while the statement fails in a way that changed nothing and may pass by itself,
-// and, with again, after a broken connection. Between tries it waits for a growing, random time. It stops after maxTries,
+// and, with again, after a broken connection. Between tries it waits for a growing, partly random time. It stops after maxTries,
 // or when ctx ends. unsure reports that a connection broke off, so that a try before the last may have been carried out.
 //
 // On a transaction of the host's there is no second try: the transaction is over, and only the host can repeat it.
@@ -52,7 +54,7 @@ func (s *Store) retry(ctx context.Context, broken onBreak, statement func() *gor
 		default:
 			return result, unsure
 		}
-		timer := time.NewTimer(rand.N(wait)) //nolint:gosec // jitter need not be secret
+		timer := time.NewTimer(wait/2 + rand.N(wait/2)) //nolint:gosec // jitter need not be secret
 		select {
 		case <-ctx.Done():
 			timer.Stop()

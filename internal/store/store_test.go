@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
@@ -259,6 +260,26 @@ func TestCancelledContextDoesNothing(t *testing.T) {
 			t.Errorf("the generation is %d", got.Generation)
 		}
 	})
+}
+
+// TestSlowCommit: a database that refuses a statement for a second, at once each time, is asked until it takes it.
+func TestSlowCommit(t *testing.T) {
+	db := testdb.Open(t, testdb.SQLite(t), &gorm.Config{})
+	rows := store.New(db, "")
+	create(t, rows, row(idA, "alice"))
+	committed := time.Now().Add(time.Second)
+	err := db.Callback().Update().Before("*").Register("test:commit", func(db *gorm.DB) {
+		if time.Now().Before(committed) {
+			_ = db.AddError(&pgconn.PgError{Code: "40001", Message: "could not serialize access due to read/write dependencies among transactions"})
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rotated, err := rows.Rotate(t.Context(), &models.RefreshToken{ID: idA, Subject: "alice", Generation: 4}, true)
+	if !rotated || err != nil {
+		t.Errorf("rotated: %v, %v", rotated, err)
+	}
 }
 
 // TestCancelledNeighbour: a request that is cancelled while it prepares a statement takes no other with it.
