@@ -22,8 +22,8 @@ test-all: ## run the tests with the race detector on every database; fails if a 
 	go test -race ./...
 
 .PHONY: test-matrix
-test-matrix: ## run the conformance tests on every engine with every GORM setting
-	REFRESHTOKENS_MATRIX=1 go test -p 1 -timeout 20m . ./internal/conformance ./internal/store ./models ./plugin
+test-matrix: ## run the conformance tests on every engine with every GORM setting; with npm, on PostgreSQL 18 too
+	REFRESHTOKENS_MATRIX=1 bash .ci/postgres18 go test -p 1 -timeout 20m . ./internal/conformance ./internal/store ./models ./plugin
 
 .PHONY: test-chaos
 test-chaos: ## kill the app, its connections and its database while devices refresh

@@ -30,6 +30,9 @@ import (
 const (
 	PostgresDSN = "REFRESHTOKENS_POSTGRES_DSN"
 	MySQLDSN    = "REFRESHTOKENS_MYSQL_DSN"
+
+	// postgres18DSN names a second PostgreSQL server, for the matrix only. .ci/postgres18 starts one.
+	postgres18DSN = "REFRESHTOKENS_POSTGRES18_DSN"
 )
 
 // Matrix is an environment variable. If it is set, [Each] goes through every engine with every GORM setting.
@@ -51,9 +54,9 @@ func Engines() []Engine {
 
 // moreEngines returns other drivers and settings that a host may use.
 func moreEngines() []Engine {
-	isolation := func(level string) func(testing.TB) gorm.Dialector {
+	isolation := func(variable, level string) func(testing.TB) gorm.Dialector {
 		return func(t testing.TB) gorm.Dialector {
-			return openPostgres(t, map[string]string{"default_transaction_isolation": level})
+			return openPostgres(t, variable, map[string]string{"default_transaction_isolation": level})
 		}
 	}
 	withParams := func(params string) func(testing.TB) gorm.Dialector {
@@ -68,8 +71,10 @@ func moreEngines() []Engine {
 			return puresqlite.Open(newFile(t) + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)")
 		}},
 		{"pure-Go sqlite, default DSN", func(t testing.TB) gorm.Dialector { return puresqlite.Open(newFile(t)) }},
-		{"postgres, repeatable read", isolation("repeatable read")},
-		{"postgres, serializable", isolation("serializable")},
+		{"postgres, repeatable read", isolation(PostgresDSN, "repeatable read")},
+		{"postgres, serializable", isolation(PostgresDSN, "serializable")},
+		{"postgres 18", isolation(postgres18DSN, "read committed")},
+		{"postgres 18, serializable", isolation(postgres18DSN, "serializable")},
 		{"mysql, clientFoundRows", withParams("clientFoundRows=true")},
 		{"mysql, local time", withParams("loc=Local")},
 		{"mysql, local time parsed", withParams("loc=Local&parseTime=true")},
@@ -193,12 +198,12 @@ func newFile(t testing.TB) string {
 
 // Postgres creates a schema on the server of [PostgresDSN]. It skips the test if that is not set.
 func Postgres(t testing.TB) gorm.Dialector {
-	return openPostgres(t, nil)
+	return openPostgres(t, PostgresDSN, nil)
 }
 
-func openPostgres(t testing.TB, params map[string]string) gorm.Dialector {
+func openPostgres(t testing.TB, variable string, params map[string]string) gorm.Dialector {
 	t.Helper()
-	scoped := NewPostgres(t)
+	scoped := newPostgres(t, variable)
 	maps.Copy(scoped.RuntimeParams, params)
 	pool := stdlib.OpenDB(*scoped)
 	t.Cleanup(func() { _ = pool.Close() })
@@ -209,7 +214,12 @@ func openPostgres(t testing.TB, params map[string]string) gorm.Dialector {
 // test.
 func NewPostgres(t testing.TB) *pgx.ConnConfig {
 	t.Helper()
-	config, err := pgx.ParseConfig(needDSN(t, PostgresDSN))
+	return newPostgres(t, PostgresDSN)
+}
+
+func newPostgres(t testing.TB, variable string) *pgx.ConnConfig {
+	t.Helper()
+	config, err := pgx.ParseConfig(needDSN(t, variable))
 	if err != nil {
 		t.Fatal(err)
 	}
