@@ -39,7 +39,7 @@ func (s *Service) mint(row *models.RefreshToken, now int64, custom map[string]an
 	if err != nil {
 		return Tokens{}, fmt.Errorf("encode refresh token: %w", err)
 	}
-	access, err := s.mintAccess(row, row.CreatedAt, now, decodeData(row.Data).Claims, custom)
+	access, err := s.mintAccess(row, row.CreatedAt, now, decodeData(row.Data).claims(), custom)
 	if err != nil {
 		return Tokens{}, err
 	}

@@ -1,13 +1,8 @@
 package plugin
 
 import (
-	"encoding/json"
 	"fmt"
-	"maps"
 	"time"
-
-	"github.com/seed-2f82c0fd/refreshtokens/internal/jose"
-	"github.com/seed-2f82c0fd/refreshtokens/models"
 )
 
 // SessionOption is an option of a login, for [Service.Issue].
@@ -38,9 +33,6 @@ func WithRefreshTTL(ttl time.Duration) SessionOption {
 	return func(o *sessionOptions) { o.refreshTTL = ttl }
 }
 
-// maxData is the most, in bytes, that a session's data may have as JSON.
-const maxData = 1 << 10
-
 // apply sets what the options say in a new session's claims. Errors: [ErrInvalidClaims], [ErrInvalidTTL].
 func (s *Service) apply(claims *refreshClaims, device Device, options []SessionOption) error {
 	var o sessionOptions
@@ -65,39 +57,6 @@ func (s *Service) apply(claims *refreshClaims, device Device, options []SessionO
 		*ttl.to = int64(ttl.value / time.Second)
 	}
 	var err error
-	claims.Data, err = encodeData(sessionData{string(clip(device.Name, maxDeviceName)), maps.Clone(o.data)})
+	claims.Data, err = encodeData(string(clip(device.Name, maxDeviceName)), o.data)
 	return err
-}
-
-// sessionData is what a session carries of its own. As JSON it is in the row and in the refresh token.
-type sessionData struct {
-	Device string         `json:"device,omitempty"`
-	Claims map[string]any `json:"claims,omitempty"`
-}
-
-// encodeData returns nothing where there is nothing. The error is [ErrInvalidClaims].
-func encodeData(data sessionData) (json.RawMessage, error) {
-	if data.Device == "" && len(data.Claims) == 0 {
-		return nil, nil
-	}
-	if err := jose.Check(data.Claims); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalidClaims, err)
-	}
-	claims, err := json.Marshal(data.Claims)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalidClaims, err)
-	}
-	if len(claims) > maxData {
-		return nil, fmt.Errorf("%w: the session's data has %d bytes and may have %d", ErrInvalidClaims, len(claims), maxData)
-	}
-	return json.Marshal(data)
-}
-
-// decodeData reads what encodeData wrote. What it did not write is no data.
-func decodeData(text models.Text) sessionData {
-	var data sessionData
-	if text != "" {
-		_ = json.Unmarshal([]byte(text), &data) // our own, out of the row or under our signature
-	}
-	return data
 }

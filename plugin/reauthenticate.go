@@ -35,9 +35,8 @@ func (s *Service) Reauthenticate(ctx context.Context, claims token.Claims, optio
 	if err != nil {
 		return Token{}, err
 	}
-	data := decodeData(row.Data).Claims
+	data := decodeData(row.Data).claims()
 	if len(o.data) > 0 {
-		data = maps.Clone(data)
 		if data == nil {
 			data = map[string]any{}
 		}

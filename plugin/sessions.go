@@ -18,7 +18,7 @@ type Session struct {
 	UserAgent  string    `json:"userAgent"`
 	IP         string    `json:"ip"`
 
-	// Data is what [WithData] gave at login; nil where it gave nothing.
+	// Data is what [WithData] gave at login, with numbers as float64; nil where it gave nothing.
 	Data map[string]any `json:"-"`
 }
 
@@ -33,7 +33,7 @@ func (s *Service) session(row *models.RefreshToken) Session {
 		ExpiresAt:  timestamp(min(row.ExpiresAt, s.absoluteEnd(row.CreatedAt, row.AbsoluteLimit))),
 		UserAgent:  string(row.UserAgent),
 		IP:         string(row.IP),
-		Data:       data.Claims,
+		Data:       data.values(),
 	}
 }
 
