@@ -51,6 +51,9 @@ func TestDataStaysWithTheSession(t *testing.T) {
 
 		second := other.MustRefresh(first.Refresh.Token)
 		repeated := host.MustRefresh(first.Refresh.Token)
+		if repeated.Refresh != second.Refresh {
+			t.Error("minted from the row, the token has other bytes than minted from the one before")
+		}
 		host.Clock.Advance(time.Hour)
 		third := host.MustRefresh(second.Refresh.Token)
 		for i, tokens := range []plugin.Tokens{first, second, repeated, third} {
