@@ -17,7 +17,13 @@ import (
 
 	mysqldriver "github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/seed-2f82c0fd/refreshtokens/internal/testhost"
 )
+
+// grace is the app's grace period. A server that was killed is back long before it ends, so a device whose answer got lost
+// may send its token again.
+const grace = 30 * time.Second
 
 func needEnv(t *testing.T, variable string) {
 	t.Helper()
@@ -79,7 +85,8 @@ func (a *app) start() {
 		a.t.Fatal(err)
 	}
 	a.command = exec.Command(binary)
-	a.command.Env = append(os.Environ(), "ADDR="+a.addr, "DATABASE_URL="+a.databaseURL, "JWT_SECRET=the chaos tests' secret, 32 bytes or more")
+	a.command.Env = append(os.Environ(), "ADDR="+a.addr, "DATABASE_URL="+a.databaseURL,
+		"GRACE_PERIOD="+grace.String(), "JWT_SECRET="+testhost.Secret)
 	log, err := os.OpenFile(a.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		a.t.Fatal(err)

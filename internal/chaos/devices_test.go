@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/seed-2f82c0fd/refreshtokens/internal/testhost"
 )
 
 // fleet is devices that are logged in and refresh, whatever happens to the servers. A device that gets no answer, or a
@@ -22,7 +24,9 @@ type fleet struct {
 	client    *http.Client
 	mu        sync.Mutex
 	bases     []string // where the app listens; a device picks any for each request
+	key       []byte   // signs refresh tokens
 	refreshes atomic.Int64
+	rotations atomic.Int64 // the refreshes that were answered with a later generation
 	failures  atomic.Int64 // no answer, or a 5xx
 	calm      atomic.Bool  // failures are errors now
 	devices   []*device
@@ -36,7 +40,7 @@ type device struct {
 }
 
 func newFleet(t *testing.T, size int, bases ...string) *fleet {
-	f := &fleet{t: t, bases: bases, client: &http.Client{
+	f := &fleet{t: t, bases: bases, key: testhost.RefreshKey(t), client: &http.Client{
 		Timeout:   20 * time.Second,
 		Transport: &http.Transport{MaxIdleConnsPerHost: 2 * size},
 	}}
@@ -119,8 +123,8 @@ func (d *device) failed(status int, body []byte) {
 	time.Sleep(time.Duration(10+rand.IntN(20)) * time.Millisecond)
 }
 
-// refresh sends the token once.
-func (d *device) refresh() {
+// refresh sends the token once, and reports whether it was answered with 200.
+func (d *device) refresh() bool {
 	status, body := d.post("/v1/auth/refresh-tokens", map[string]string{"refreshToken": d.token})
 	switch status {
 	case http.StatusOK:
@@ -128,14 +132,20 @@ func (d *device) refresh() {
 		if err := json.Unmarshal(body, &answer); err != nil {
 			d.t.Error(err)
 		}
+		before := d.claims().Gen
 		d.access, d.token = answer.Access.Token, answer.Refresh.Token
 		d.refreshes.Add(1)
+		if d.claims().Gen > before {
+			d.rotations.Add(1)
+		}
+		return true
 	case http.StatusUnauthorized:
 		d.t.Errorf("%s was locked out", d.name)
 		d.enter("login")
 	default:
 		d.failed(status, body)
 	}
+	return false
 }
 
 // logout ends the session, insists until it is answered, and makes sure that it stays ended.
@@ -163,18 +173,36 @@ func (d *device) logout() {
 	d.enter("login")
 }
 
-// run has every device refresh, and now and then log out and in again, while body runs.
+// age makes the device's token old enough to rotate, by signing it anew with an earlier iat. A live token repeats for twice
+// the grace period, and no test can wait for that.
+func (d *device) age() {
+	claims := d.claims()
+	if time.Since(time.Unix(claims.Iat, 0)) >= 2*grace {
+		return
+	}
+	iat := func(instant int64) string { return fmt.Sprintf(`"iat":%d`, instant) }
+	header, rest, _ := strings.Cut(d.token, ".")
+	payload, _, _ := strings.Cut(rest, ".")
+	old := strings.Replace(string(decode(d.t, payload)), iat(claims.Iat), iat(claims.Iat-int64(2*grace/time.Second)), 1)
+	d.token = testhost.Sign(header, old, d.key)
+}
+
+// run has every device refresh, and now and then log out and in again, while body runs. Three of four refreshes rotate.
 func (f *fleet) run(logouts bool, body func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wait sync.WaitGroup
 	for _, d := range f.devices {
 		wait.Go(func() {
+			answered := true
 			for ctx.Err() == nil {
 				if logouts && rand.IntN(200) == 0 {
 					d.logout()
-				} else {
-					d.refresh()
+					continue
 				}
+				if answered && rand.IntN(4) > 0 { // what was not answered is sent again as it is
+					d.age()
+				}
+				answered = d.refresh()
 			}
 		})
 	}
@@ -186,6 +214,7 @@ func (f *fleet) run(logouts bool, body func()) {
 // settle lets every device get one answer, and the pools find out which of their connections are dead: a host's own
 // queries have nobody to try them again. Once a second has passed without a failure, there may be no other.
 func (f *fleet) settle() {
+	rotations := f.rotations.Load()
 	for _, d := range f.devices {
 		before := f.refreshes.Load()
 		for range 200 {
@@ -202,18 +231,23 @@ func (f *fleet) settle() {
 			}
 		}
 	})
+	failures := f.failures.Load()
 	f.calm.Store(true)
 	f.run(true, func() { time.Sleep(time.Second) })
-	if f.t.Logf("%d refreshes, %d failures on the way", f.refreshes.Load(), f.failures.Load()); f.refreshes.Load() < int64(5*len(f.devices)) {
+	f.t.Logf("%d refreshes, %d of them rotations; %d rotations and %d failures while things were killed",
+		f.refreshes.Load(), f.rotations.Load(), rotations, failures)
+	if f.refreshes.Load() < int64(5*len(f.devices)) {
 		f.t.Error("there was hardly any load")
+	}
+	if rotations < int64(20*len(f.devices)) {
+		f.t.Error("there were hardly any rotations")
 	}
 }
 
-// generation returns the gen claim of the device's token.
-func (d *device) generation() int64 {
-	var claims struct{ Gen int64 }
+// claims returns the gen and iat claims of the device's token.
+func (d *device) claims() (claims struct{ Gen, Iat int64 }) {
 	if err := json.Unmarshal(decode(d.t, strings.Split(d.token, ".")[1]), &claims); err != nil {
 		d.t.Error(err)
 	}
-	return claims.Gen
+	return claims
 }

@@ -38,11 +38,7 @@ func TestPromotedReplica(t *testing.T) {
 	cluster.command(t, "pg_ctl", "-D", cluster.replica, "-w", "promote")
 	app.kill()
 
-	behind := fleet.ahead(t, cluster.url(cluster.replicaPort))
-	if behind == 0 {
-		t.Fatal("the replica has missed nothing: this proves nothing")
-	}
-	t.Logf("the replica is behind %d of %d devices", behind, len(fleet.devices))
+	fleet.wantAhead(t, "pgx", cluster.url(cluster.replicaPort))
 	app.databaseURL = cluster.url(cluster.replicaPort)
 	app.start()
 	fleet.settle()
@@ -68,14 +64,16 @@ func TestRestoredFile(t *testing.T) {
 		copyFile(t, file+".backup"+suffix, file+suffix)
 	}
 	_ = os.Remove(file + "-shm")
+	fleet.wantAhead(t, "sqlite3", file+".backup")
 	app.start()
 	fleet.settle()
 }
 
-// ahead returns how many devices hold a token of a later generation than the database knows.
-func (f *fleet) ahead(t *testing.T, databaseURL string) int {
+// wantAhead fails the test unless devices hold tokens of later generations than the database knows: what it lost was
+// rotations.
+func (f *fleet) wantAhead(t *testing.T, driver, dsn string) {
 	t.Helper()
-	db, err := sql.Open("pgx", databaseURL)
+	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,13 +94,17 @@ func (f *fleet) ahead(t *testing.T, databaseURL string) int {
 	if err := rows.Err(); err != nil {
 		t.Fatal(err)
 	}
-	ahead := 0
+	ahead, lost := 0, int64(0)
 	for i, d := range f.devices { // both in the order of registration
-		if i < len(known) && d.generation() > known[i] {
+		if i < len(known) && d.claims().Gen > known[i] {
 			ahead++
+			lost += d.claims().Gen - known[i]
 		}
 	}
-	return ahead
+	if ahead == 0 {
+		t.Fatal("the database has missed nothing: this proves nothing")
+	}
+	t.Logf("the database has missed %d rotations of %d of %d devices", lost, ahead, len(f.devices))
 }
 
 // postgresPair is a primary and an asynchronous replica of it, in a temporary directory.

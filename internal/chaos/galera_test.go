@@ -45,6 +45,7 @@ func TestGalera(t *testing.T) {
 // nothing; those that answer 200 must agree.
 func refreshOnAll(t *testing.T, f *fleet, d *device, bases []string) {
 	t.Helper()
+	d.age()
 	answers := make([]string, len(bases))
 	var wait sync.WaitGroup
 	for i, base := range bases {
