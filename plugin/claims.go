@@ -66,7 +66,7 @@ func parseRefreshClaims(payload []byte) (refreshClaims, error) {
 		}
 	}
 	if raw := values[jose.Data]; raw != nil {
-		if raw[0] != '{' || len(raw) > models.DataSize {
+		if raw[0] != '{' || len(raw) > maxEncodedData {
 			return refreshClaims{}, fmt.Errorf("%w: data is no object of ours", ErrInvalidToken)
 		}
 		claims.Data = raw

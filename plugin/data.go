@@ -11,6 +11,9 @@ import (
 // maxData is the most, in bytes, that a session's data may have as JSON.
 const maxData = 1 << 10
 
+// maxEncodedData is the width of the data column, in bytes: the data, and a device's name in which JSON escapes each character.
+const maxEncodedData = 1536
+
 // sessionData is what a session carries of its own. As JSON it is in the row and in the refresh token. The claims stay
 // unparsed, so that they are the same in every token: a large number would lose digits.
 type sessionData struct {

@@ -16,11 +16,16 @@ type Device struct {
 	IP        string // at most 45 bytes are kept
 }
 
-const maxDeviceName = 64
+// Sizes of a device's parts, in bytes. The columns of user agent and IP are as wide.
+const (
+	maxDeviceName = 64
+	maxUserAgent  = 255
+	maxIP         = 45
+)
 
 // columns returns the device as the row holds it.
 func (d Device) columns() (userAgent, ip models.Text) {
-	return clip(d.UserAgent, models.UserAgentSize), clip(d.IP, models.IPSize)
+	return clip(d.UserAgent, maxUserAgent), clip(d.IP, maxIP)
 }
 
 // clip returns the longest prefix of s that is whole printable characters in at most size bytes.

@@ -36,7 +36,7 @@ func Pick(data []byte, names []string, values [][]byte) error {
 		name, rest = cutValue(rest)
 		rest = skipSpace(skipSpace(rest)[1:]) // the colon
 		value, rest = cutValue(rest)
-		if err := place(name, value, names, values); err != nil {
+		if err := keep(name, value, names, values); err != nil {
 			return err
 		}
 		rest = skipSpace(rest)
@@ -47,8 +47,8 @@ func Pick(data []byte, names []string, values [][]byte) error {
 	return nil
 }
 
-// place puts the value of a listed member into values, or returns ErrAmbiguous.
-func place(quoted, value []byte, names []string, values [][]byte) error {
+// keep puts the value of a listed member into values, or returns ErrAmbiguous.
+func keep(quoted, value []byte, names []string, values [][]byte) error {
 	name, _ := unquote(quoted)
 	for i, listed := range names { // most names are listed, and this loop copies none of them
 		if string(name) == listed {
