@@ -27,11 +27,11 @@ test-matrix: ## run the conformance tests on every engine with every GORM settin
 
 .PHONY: test-chaos
 test-chaos: ## kill the app, its connections and its database while devices refresh
-	REFRESHTOKENS_CHAOS=1 go test -race -v -timeout 10m ./internal/chaos
+	REFRESHTOKENS_CHAOS=1 go test -race -v -count 1 -timeout 10m ./internal/chaos
 
 .PHONY: test-galera
 test-galera: ## refresh on three MariaDB nodes and kill one; needs galera-4, rsync and root
-	REFRESHTOKENS_GALERA=1 go test -v -timeout 10m -run Galera ./internal/chaos
+	REFRESHTOKENS_GALERA=1 go test -v -count 1 -timeout 10m -run Galera ./internal/chaos
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (10s)

@@ -234,7 +234,7 @@ func (f *fleet) settle() {
 	failures := f.failures.Load()
 	f.calm.Store(true)
 	f.run(true, func() { time.Sleep(time.Second) })
-	f.t.Logf("%d refreshes, %d of them rotations; %d rotations and %d failures while things were killed",
+	f.t.Logf("%d refreshes, %d of them rotations; %d rotations and %d failures before all was calm",
 		f.refreshes.Load(), f.rotations.Load(), rotations, failures)
 	if f.refreshes.Load() < int64(5*len(f.devices)) {
 		f.t.Error("there was hardly any load")
