@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
-	"github.com/seed-2f82c0fd/refreshtokens"
 	"github.com/seed-2f82c0fd/refreshtokens/middleware"
 	"github.com/seed-2f82c0fd/refreshtokens/models"
 	"github.com/seed-2f82c0fd/refreshtokens/plugin"
@@ -28,9 +27,12 @@ const (
 
 // register creates a user and logs them in. Both happen in one transaction.
 func (a *app) register(c *gin.Context) {
-	const wrongBody = "The body must be a JSON object with the strings name, email and password"
+	const wrongBody = "The body must be a JSON object with the strings name, email and password, and may have the string device " +
+		"and the boolean remember"
 	var name, email, password string
-	if !bind(c, fields{"name": &name, "email": &email, "password": &password}, wrongBody) {
+	session := newSession{remember: true}
+	body := fields{"name": &name, "email": &email, "password": &password, "device": &session.device, "remember": &session.remember}
+	if !bind(c, body, wrongBody) {
 		return
 	}
 	u := user{ID: uuid.NewString(), Name: strings.TrimSpace(name), Email: models.Text(normalEmail(email)), Role: "user"}
@@ -56,7 +58,7 @@ func (a *app) register(c *gin.Context) {
 		if err := tx.Create(&u).Error; err != nil {
 			return err
 		}
-		tokens, err = a.auth.WithDB(tx).Issue(ctx, u.ID, refreshtokens.DeviceOf(c))
+		tokens, err = a.auth.WithDB(tx).Issue(ctx, u.ID, session.deviceOf(c), session.options()...)
 		return err
 	})
 	if errors.Is(err, gorm.ErrDuplicatedKey) {

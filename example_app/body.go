@@ -21,8 +21,8 @@ const (
 	wrongBodyType = "Content-Type must be application/json"
 )
 
-// fields maps the names of a body's members to the variables that their values go into.
-type fields map[string]*string
+// fields are where the members of a body go, by name: a *string or a *bool each.
+type fields map[string]any
 
 // bind reads a JSON body into the fields. If it can't, it answers 400 with the message, 413 or 415, and returns false. A
 // member that is absent or null leaves its field unchanged. Members that are not in fields are ignored.
@@ -105,15 +105,15 @@ func (f fields) hasOtherCase(name string) bool {
 	return false
 }
 
-// decodeValue reads the next value into text, or skips it if text is nil.
-func (fields) decodeValue(decoder *json.Decoder, text *string) error {
-	if text == nil {
-		return decoder.Decode(new(json.RawMessage))
+// decodeValue reads the next value into a field, or skips it where that is nil.
+func (fields) decodeValue(decoder *json.Decoder, into any) error {
+	if into == nil {
+		into = new(json.RawMessage)
 	}
-	if err := decoder.Decode(text); err != nil {
+	if err := decoder.Decode(into); err != nil {
 		return err
 	}
-	if strings.ContainsRune(*text, utf8.RuneError) { // encoding/json turns half a surrogate pair into it
+	if text, ok := into.(*string); ok && strings.ContainsRune(*text, utf8.RuneError) { // made of half a surrogate pair
 		return errBadText
 	}
 	return nil

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	registerBody = "The body must be a JSON object with the strings name, email and password"
-	loginBody    = "The body must be a JSON object with the strings email and password"
+	registerBody = "The body must be a JSON object with the strings name, email and password, and may have the string device and the boolean remember"
+	loginBody    = "The body must be a JSON object with the strings email and password, and may have the string device and the boolean remember"
 )
 
 // send posts a body with a content type.

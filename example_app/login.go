@@ -8,7 +8,6 @@ import (
 	"github.com/gin-gonic/gin"
 	"gorm.io/gorm"
 
-	"github.com/seed-2f82c0fd/refreshtokens"
 	"github.com/seed-2f82c0fd/refreshtokens/plugin"
 )
 
@@ -18,9 +17,11 @@ const (
 )
 
 func (a *app) login(c *gin.Context) {
-	const wrongBody = "The body must be a JSON object with the strings email and password"
+	const wrongBody = "The body must be a JSON object with the strings email and password, and may have the string device " +
+		"and the boolean remember"
 	var email, password string
-	if !bind(c, fields{"email": &email, "password": &password}, wrongBody) {
+	session := newSession{remember: true}
+	if !bind(c, fields{"email": &email, "password": &password, "device": &session.device, "remember": &session.remember}, wrongBody) {
 		return
 	}
 	if email == "" || password == "" {
@@ -28,9 +29,7 @@ func (a *app) login(c *gin.Context) {
 		return
 	}
 	email = normalEmail(email)
-	if a.logins.OnLimit(c.Writer, c.Request, c.ClientIP()+" "+email) {
-		c.Header("Retry-After", "60")
-		fail(c, http.StatusTooManyRequests, tooManyLogins)
+	if a.tooManyLogins(c, email) {
 		return
 	}
 	if a.validate.Var(email, validEmail) != nil {
@@ -52,7 +51,7 @@ func (a *app) login(c *gin.Context) {
 		failLogin(c)
 		return
 	}
-	u, tokens, err := a.startSession(ctx, u, refreshtokens.DeviceOf(c))
+	u, tokens, err := a.logIn(c, u, session)
 	if errors.Is(err, plugin.ErrSubjectRefused) {
 		failLogin(c)
 		return
@@ -64,23 +63,31 @@ func (a *app) login(c *gin.Context) {
 	answerTokens(c, http.StatusOK, u, tokens)
 }
 
-// startSession issues tokens to a user whose password was right. checked is the user as read before the password was checked.
-//
-// startSession returns [plugin.ErrSubjectRefused] if the password was changed or the user was deleted since then. Such a change
-// ends all of the user's sessions, and the new session must not escape it. The password is checked before the transaction,
-// because that is slow.
-func (a *app) startSession(ctx context.Context, checked *user, client plugin.Device) (u *user, tokens plugin.Tokens, err error) {
-	err = a.transaction(ctx, func(ctx context.Context, tx *gorm.DB) (err error) {
+// logIn starts a session of the user whose password was right. It returns [plugin.ErrSubjectRefused] where the password was
+// changed, or the user deleted, since checked was read. That has ended the user's sessions, and it must not miss the one
+// that starts now. The check of a password is slow, so it is done before, outside the transaction.
+func (a *app) logIn(c *gin.Context, checked *user, session newSession) (u *user, tokens plugin.Tokens, err error) {
+	err = a.transaction(c.Request.Context(), func(ctx context.Context, tx *gorm.DB) (err error) {
 		if u, err = lockUser(tx, checked.ID); err != nil {
 			return err
 		}
 		if u == nil || u.PasswordHash != checked.PasswordHash {
 			return plugin.ErrSubjectRefused
 		}
-		tokens, err = a.auth.WithDB(tx).Issue(ctx, u.ID, client)
+		tokens, err = a.auth.WithDB(tx).Issue(ctx, u.ID, session.deviceOf(c), session.options()...)
 		return err
 	})
 	return u, tokens, err
+}
+
+// tooManyLogins counts a try of a password. It reports whether it was one too many, and has then answered 429.
+func (a *app) tooManyLogins(c *gin.Context, email string) bool {
+	if !a.logins.OnLimit(c.Writer, c.Request, c.ClientIP()+" "+email) {
+		return false
+	}
+	c.Header("Retry-After", "60")
+	fail(c, http.StatusTooManyRequests, tooManyLogins)
+	return true
 }
 
 func failLogin(c *gin.Context) {
