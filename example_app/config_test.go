@@ -25,7 +25,9 @@ func parse(t *testing.T, args ...string) (config, string) {
 
 // TestDefaults checks the defaults of all settings, and that -h shows them.
 func TestDefaults(t *testing.T) {
-	for _, name := range []string{"ADDR", "DATABASE_URL", "JWT_SECRET", "ACCESS_TTL", "REFRESH_TTL", "SESSION_TTL", "GRACE_PERIOD"} {
+	for _, name := range []string{
+		"ADDR", "DATABASE_URL", "JWT_SECRET", "ACCESS_TTL", "REFRESH_TTL", "SESSION_TTL", "GRACE_PERIOD", "MAX_SESSIONS",
+	} {
 		t.Setenv(name, "")
 		if err := os.Unsetenv(name); err != nil {
 			t.Fatal(err)
@@ -49,6 +51,7 @@ func TestDefaults(t *testing.T) {
 		{"refresh-ttl", "168h", "REFRESH_TTL"},
 		{"session-ttl", "720h", "SESSION_TTL"},
 		{"grace-period", "30s", "GRACE_PERIOD"},
+		{"max-sessions", "0", "MAX_SESSIONS"},
 	} {
 		if !regexp.MustCompile(`(?s)--` + row.flag + `=` + row.value + `\s.*\(\$` + row.variable + `\)`).MatchString(help) {
 			t.Errorf("-h does not show %+v:\n%s", row, help)

@@ -80,3 +80,18 @@ func TestRememberAndDevice(t *testing.T) {
 		}
 	})
 }
+
+// TestMaxSessions: a log-in beyond the limit ends the session that was used least recently.
+func TestMaxSessions(t *testing.T) {
+	eachApp(t, func(c client) {
+		c = c.with(func(s *config) { s.MaxSessions = 2 })
+		first := c.account(c.do("POST", "/v1/auth/register", "", ada), 201).Tokens
+		for range 2 {
+			c.want(c.do("POST", "/v1/auth/login", "", adaLogin), 200, "")
+		}
+		if got := c.living(); got != 2 {
+			c.t.Errorf("%d sessions live, want 2", got)
+		}
+		c.want(c.refresh(first.Refresh.Token), 401, "")
+	})
+}
