@@ -35,7 +35,10 @@ func (a *app) register(c *gin.Context) {
 	if !bind(c, body, wrongBody) {
 		return
 	}
-	u := user{ID: uuid.NewString(), Name: strings.TrimSpace(name), Email: models.Text(normalEmail(email)), Role: "user"}
+	u := user{ID: uuid.NewString(), Name: strings.TrimSpace(name), Email: models.Text(normalEmail(email)), Role: roleUser}
+	if u.Email == a.adminEmail {
+		u.Role = roleAdmin
+	}
 	switch {
 	case a.validate.Var(u.Email, validEmail) != nil:
 		fail(c, http.StatusBadRequest, wrongEmail)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -15,17 +16,19 @@ import (
 
 	"github.com/seed-2f82c0fd/refreshtokens"
 	"github.com/seed-2f82c0fd/refreshtokens/middleware"
+	"github.com/seed-2f82c0fd/refreshtokens/models"
 )
 
 // app holds what the handlers share.
 type app struct {
-	db        *gorm.DB
-	auth      *refreshtokens.Plugin
-	passwords *hasher
-	validate  *validator.Validate
-	logins    *httprate.RateLimiter // limits logins by address and email
-	logger    *slog.Logger
-	router    *gin.Engine
+	db         *gorm.DB
+	auth       *refreshtokens.Plugin
+	passwords  *hasher
+	validate   *validator.Validate
+	logins     *httprate.RateLimiter // by address and email
+	adminEmail models.Text           // empty where nobody is to be admin
+	logger     *slog.Logger
+	router     *gin.Engine
 }
 
 // loginsPerMinute is how often an IP address may try to log in with the same email address.
@@ -37,11 +40,15 @@ func newApp(db *gorm.DB, settings config, logger *slog.Logger) (*app, error) {
 		return nil, fmt.Errorf("hash a password: %w", err)
 	}
 	a := &app{
-		db:        db,
-		passwords: passwords,
-		validate:  validator.New(),
-		logins:    httprate.NewRateLimiter(loginsPerMinute, time.Minute),
-		logger:    logger,
+		db:         db,
+		passwords:  passwords,
+		validate:   validator.New(),
+		logins:     httprate.NewRateLimiter(loginsPerMinute, time.Minute),
+		adminEmail: models.Text(normalEmail(settings.AdminEmail)),
+		logger:     logger,
+	}
+	if a.adminEmail != "" && a.validate.Var(a.adminEmail, validEmail) != nil {
+		return nil, errors.New("ADMIN_EMAIL must be an email address")
 	}
 
 	pluginConfig := settings.plugin()
@@ -66,11 +73,21 @@ func newApp(db *gorm.DB, settings config, logger *slog.Logger) (*app, error) {
 	a.auth.Register(v1)
 	v1.POST("/auth/register", a.register)
 	v1.POST("/auth/login", a.login)
-	me := v1.Group("/users/me", a.auth.RequireAuth(middleware.LiveSession()))
-	me.GET("", a.show)
-	me.PATCH("", a.changePassword)
-	me.DELETE("", a.remove)
+	a.registerUsers(v1)
 	return a, nil
+}
+
+// registerUsers adds the routes for who is logged in. LiveSession makes a log-out, or a ban, take effect at once.
+func (a *app) registerUsers(v1 gin.IRouter) {
+	live, self := middleware.LiveSession(), middleware.Allow(isSelf)
+	v1.GET("/users/me", a.auth.RequireAuth(live), a.show)
+	v1.PATCH("/users/me", a.auth.RequireAuth(live, self), a.changePassword)
+	v1.DELETE("/users/me", a.auth.RequireAuth(live, self), a.remove)
+
+	admins := v1.Group("/users", a.auth.RequireAuth(live, self, middleware.Allow(isAdmin)))
+	admins.GET("", a.listUsers)
+	admins.POST("/:id/ban", a.ban)
+	admins.POST("/:id/impersonate", a.impersonate)
 }
 
 func (a *app) health(c *gin.Context) {

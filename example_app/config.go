@@ -16,6 +16,7 @@ type config struct {
 	SessionTTL  time.Duration `env:"SESSION_TTL" default:"720h" help:"How long after log-in a session ends, however much it is used."`
 	GracePeriod time.Duration `env:"GRACE_PERIOD" default:"30s" help:"How long a spent refresh token is answered with its successor again. 0 or less turns that off."`
 	MaxSessions int           `env:"MAX_SESSIONS" default:"0" help:"Sessions a user may have at once: a log-in ends the ones used least recently. 0 is no limit."`
+	AdminEmail  string        `env:"ADMIN_EMAIL" help:"The user registered with this email has the role admin. Register it first: nobody checks whose address it is."`
 }
 
 // plugin returns the settings of the library. There, a grace period of zero means the default, and a negative one means off.

@@ -26,7 +26,7 @@ func parse(t *testing.T, args ...string) (config, string) {
 // TestDefaults checks the defaults of all settings, and that -h shows them.
 func TestDefaults(t *testing.T) {
 	for _, name := range []string{
-		"ADDR", "DATABASE_URL", "JWT_SECRET", "ACCESS_TTL", "REFRESH_TTL", "SESSION_TTL", "GRACE_PERIOD", "MAX_SESSIONS",
+		"ADDR", "DATABASE_URL", "JWT_SECRET", "ACCESS_TTL", "REFRESH_TTL", "SESSION_TTL", "GRACE_PERIOD", "MAX_SESSIONS", "ADMIN_EMAIL",
 	} {
 		t.Setenv(name, "")
 		if err := os.Unsetenv(name); err != nil {
@@ -52,6 +52,7 @@ func TestDefaults(t *testing.T) {
 		{"session-ttl", "720h", "SESSION_TTL"},
 		{"grace-period", "30s", "GRACE_PERIOD"},
 		{"max-sessions", "0", "MAX_SESSIONS"},
+		{"admin-email", "STRING", "ADMIN_EMAIL"},
 	} {
 		if !regexp.MustCompile(`(?s)--` + row.flag + `=` + row.value + `\s.*\(\$` + row.variable + `\)`).MatchString(help) {
 			t.Errorf("-h does not show %+v:\n%s", row, help)

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"context"
 	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
 	"github.com/seed-2f82c0fd/refreshtokens/models"
-	"github.com/seed-2f82c0fd/refreshtokens/plugin"
 )
 
 // user is a row of the host's own table. Clients see the fields that have a JSON name. Email is a models.Text, which is compared
@@ -20,6 +18,18 @@ type user struct {
 	Role            string      `json:"role" gorm:"size:20;not null"`
 	IsEmailVerified bool        `json:"isEmailVerified" gorm:"not null"`
 	PasswordHash    string      `json:"-" gorm:"size:255;not null"`
+	Banned          bool        `json:"-" gorm:"not null;default:false"` // may neither log in nor refresh
+}
+
+// The roles.
+const (
+	roleUser  = "user"
+	roleAdmin = "admin"
+)
+
+// isAdmin is false for a nil user and for a banned one.
+func (u *user) isAdmin() bool {
+	return u != nil && u.Role == roleAdmin && !u.Banned
 }
 
 // findUser returns the user that the condition finds, or nil if there is none.
@@ -40,16 +50,4 @@ func lockUser(tx *gorm.DB, id string) (*user, error) {
 // normalEmail returns the form of an email address that is stored and compared.
 func normalEmail(email string) string {
 	return strings.ToLower(strings.TrimSpace(email))
-}
-
-// claims is the Claims callback. It puts the user's current role into every access token, and refuses users that are gone.
-func (a *app) claims(ctx context.Context, session plugin.Session) (map[string]any, error) {
-	u, err := findUser(a.dbOf(ctx), "id = ?", session.Subject)
-	if err != nil {
-		return nil, err
-	}
-	if u == nil {
-		return nil, plugin.ErrSubjectRefused
-	}
-	return map[string]any{"role": u.Role}, nil
 }
