@@ -111,6 +111,7 @@ func TestBan(t *testing.T) {
 			c.want(c.refresh(session.Tokens.Refresh.Token), 401, unauthorized)
 			c.want(c.do("PATCH", "/v1/users/me", session.access(), `{"password":"battery staple 2"}`), 401, unauthorized)
 			c.want(c.do("DELETE", "/v1/users/me", session.access(), ""), 401, unauthorized)
+			c.want(c.do("POST", "/v1/auth/reauthenticate", session.access(), `{"password":"correct horse 1"}`), 401, unauthorized)
 		}
 		c.want(c.do("POST", "/v1/auth/login", "", adaLogin), 401, failure(401, wrongLogin))
 		c.want(c.do("POST", "/v1/auth/register", "", ada), 400, failure(400, takenEmail))
@@ -169,6 +170,7 @@ func TestImpersonation(t *testing.T) {
 				{"GET", "/v1/users/me", "", 200, allowed},
 				{"PATCH", "/v1/users/me", `{"password":"battery staple 2"}`, 403, forbidden},
 				{"DELETE", "/v1/users/me", "", 403, forbidden},
+				{"POST", "/v1/auth/reauthenticate", `{"password":"correct horse 1"}`, 403, forbidden},
 				{"GET", "/v1/users", "", 403, forbidden},
 				{"POST", "/v1/users/" + admin.id() + "/ban", "", 403, forbidden},
 				{"POST", path, "", 403, forbidden},

@@ -82,7 +82,8 @@ func (a *app) registerUsers(v1 gin.IRouter) {
 	live, self := middleware.LiveSession(), middleware.Allow(isSelf)
 	v1.GET("/users/me", a.auth.RequireAuth(live), a.show)
 	v1.PATCH("/users/me", a.auth.RequireAuth(live, self), a.changePassword)
-	v1.DELETE("/users/me", a.auth.RequireAuth(live, self), a.remove)
+	v1.DELETE("/users/me", a.auth.RequireAuth(live, self, middleware.AuthenticatedWithin(freshness)), a.remove)
+	v1.POST("/auth/reauthenticate", a.auth.RequireAuth(live, self), a.reauthenticate)
 
 	admins := v1.Group("/users", a.auth.RequireAuth(live, self, middleware.Allow(isAdmin)))
 	admins.GET("", a.listUsers)
