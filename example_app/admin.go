@@ -34,7 +34,7 @@ func (a *app) listUsers(c *gin.Context) {
 	c.JSON(http.StatusOK, gin.H{"users": users})
 }
 
-// ban keeps a user out, from now on. A log-in under way either ends here or finds the user banned, because both lock the
+// ban keeps a user out, from now on. A login under way either ends here or finds the user banned, because both lock the
 // user's row.
 func (a *app) ban(c *gin.Context) {
 	ok := a.withUser(c, func(ctx context.Context, tx *gorm.DB, u *user) error {

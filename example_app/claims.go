@@ -7,7 +7,7 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/plugin/token"
 )
 
-// claims is the library's Claims callback: it is asked at every log-in and refresh. It puts the user's present role into the
+// claims is the library's Claims callback: it is asked at every login and refresh. It puts the user's present role into the
 // access token. It refuses users that are gone or banned, and impersonations that have lost their ground.
 func (a *app) claims(ctx context.Context, session plugin.Session) (map[string]any, error) {
 	u, err := findUser(a.dbOf(ctx), "id = ?", session.Subject)

@@ -13,9 +13,9 @@ type config struct {
 	JWTSecret   string        `env:"JWT_SECRET" name:"jwt-secret" help:"Secret of 32 bytes or more that signs the tokens. If unset, a random one is used, and every session ends with the process."`
 	AccessTTL   time.Duration `env:"ACCESS_TTL" default:"15m" help:"How long an access token is valid."`
 	RefreshTTL  time.Duration `env:"REFRESH_TTL" default:"168h" help:"How long a refresh token may lie unused."`
-	SessionTTL  time.Duration `env:"SESSION_TTL" default:"720h" help:"How long after log-in a session ends, however much it is used."`
+	SessionTTL  time.Duration `env:"SESSION_TTL" default:"720h" help:"How long after login a session ends, however much it is used."`
 	GracePeriod time.Duration `env:"GRACE_PERIOD" default:"30s" help:"How long a spent refresh token is answered with its successor again. 0 or less turns that off."`
-	MaxSessions int           `env:"MAX_SESSIONS" default:"0" help:"Sessions a user may have at once: a log-in ends the ones used least recently. 0 is no limit."`
+	MaxSessions int           `env:"MAX_SESSIONS" default:"0" help:"Sessions a user may have at once: a login ends the ones used least recently. 0 is no limit."`
 	AdminEmail  string        `env:"ADMIN_EMAIL" help:"The user registered with this email has the role admin. Register it first: nobody checks whose address it is."`
 }
 

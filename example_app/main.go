@@ -1,4 +1,4 @@
-// Command example_app is a small host of refreshtokens: users with passwords in a database of your choice, log-in, a
+// Command example_app is a small host of refreshtokens: users with passwords in a database of your choice, login, a
 // protected route, devices, log-out, admins, and commands for who runs it. Copy from it.
 package main
 

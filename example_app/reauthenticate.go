@@ -36,7 +36,7 @@ func (a *app) reauthenticate(c *gin.Context) {
 		a.failCaller(c, err)
 		return
 	}
-	if a.tooManyLogins(c, string(u.Email)) { // tries of log-in count too
+	if a.tooManyLogins(c, string(u.Email)) { // tries of login count too
 		return
 	}
 	match, err := a.passwords.matches(ctx, u, password)

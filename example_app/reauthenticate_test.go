@@ -66,7 +66,7 @@ func TestReauthenticate(t *testing.T) {
 	})
 }
 
-// TestTooManyReauthentications: tries here and at the log-in are counted together.
+// TestTooManyReauthentications: tries here and at the login are counted together.
 func TestTooManyReauthentications(t *testing.T) {
 	eachApp(t, func(c client) {
 		access := c.account(c.do("POST", "/v1/auth/register", "", ada), 201).access()

@@ -22,7 +22,7 @@ type serve struct{}
 func (serve) Run(ctx context.Context, settings config, logger *slog.Logger, terminal *kong.Kong) error {
 	if settings.JWTSecret == "" {
 		settings.JWTSecret = rand.Text() + rand.Text()
-		logger.Warn("JWT_SECRET is not set: using a random one, so every log-in ends with this process")
+		logger.Warn("JWT_SECRET is not set: using a random one, so every login ends with this process")
 	}
 	db, err := openDatabase(settings.DatabaseURL, logger)
 	if err != nil {

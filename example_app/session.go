@@ -9,7 +9,7 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/plugin"
 )
 
-// newSession is what a log-in says about the session that it starts.
+// newSession is what a login says about the session that it starts.
 type newSession struct {
 	device   string // its name in the list of sessions
 	remember bool   // if not, it ends after briefSession

@@ -35,7 +35,7 @@ func (c client) sessions(access string) []listed {
 	return list.Sessions
 }
 
-// TestRememberAndDevice: a log-in says how long its session lasts and what it is called.
+// TestRememberAndDevice: a login says how long its session lasts and what it is called.
 func TestRememberAndDevice(t *testing.T) {
 	const brief, configured = 8 * time.Hour, 168 * time.Hour
 	rows := []struct {
@@ -81,7 +81,7 @@ func TestRememberAndDevice(t *testing.T) {
 	})
 }
 
-// TestMaxSessions: a log-in beyond the limit ends the session that was used least recently.
+// TestMaxSessions: a login beyond the limit ends the session that was used least recently.
 func TestMaxSessions(t *testing.T) {
 	eachApp(t, func(c client) {
 		c = c.with(func(s *config) { s.MaxSessions = 2 })
