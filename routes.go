@@ -82,7 +82,7 @@ func (p *Plugin) Register(router gin.IRouter, options ...RegisterOption) {
 	group.POST("/logout", p.logout)
 	group.GET("/refresh-tokens", bearer, p.list)
 	group.DELETE("/refresh-tokens/:id", bearer, p.revokeOne)
-	group.DELETE("/refresh-tokens/", bearer, p.revokeNone)
+	group.DELETE("/refresh-tokens/", bearer, p.refuseEmptyID)
 	group.DELETE("/refresh-tokens", bearer, p.revokeAll)
 }
 
@@ -177,8 +177,8 @@ func (p *Plugin) Janitor(ctx context.Context, interval time.Duration) error {
 	return p.service.Janitor(ctx, interval)
 }
 
-// DeviceOf returns the device that sends a request, for Issue. Which proxies are believed about the IP is for the host's
-// router to say: see SetTrustedProxies of [gin.Engine].
+// DeviceOf returns the device that sends a request, for Issue. The host's router decides which proxies it
+// trusts for the IP: see SetTrustedProxies of [gin.Engine].
 func DeviceOf(c *gin.Context) Device {
 	return Device{UserAgent: c.Request.UserAgent(), IP: c.ClientIP()}
 }
@@ -246,15 +246,15 @@ func (p *Plugin) revokeOne(c *gin.Context) {
 	p.noContent(c, p.RevokeSession(requestContext(c), Subject(c), id))
 }
 
-// revokeNone answers an empty id: it names no session, and must not log out everywhere.
-func (p *Plugin) revokeNone(c *gin.Context) {
+// refuseEmptyID answers 404 to an empty id. It must not fall through to revokeAll.
+func (p *Plugin) refuseEmptyID(c *gin.Context) {
 	p.fail(c, plugin.ErrNotFound)
 }
 
 func (p *Plugin) revokeAll(c *gin.Context) {
 	// A router that cleans paths takes …/refresh-tokens/x/.. for this route.
 	if !strings.HasSuffix(c.Request.URL.EscapedPath(), "/auth/refresh-tokens") {
-		p.revokeNone(c)
+		p.refuseEmptyID(c)
 		return
 	}
 	claims, _ := ClaimsOf(c)
@@ -277,8 +277,8 @@ func (p *Plugin) noContent(c *gin.Context, err error) {
 	c.Status(http.StatusNoContent)
 }
 
-// statuses is which of the Service's errors are the client's doing. Any other is a 500.
-var statuses = []struct{ err, answer error }{
+// clientErrors are the Service's errors that are the client's doing. Any other is a 500.
+var clientErrors = []struct{ err, answer error }{
 	{plugin.ErrNotFound, httpapi.ErrNotFound}, // first: it may wrap the reason, which is one of the others
 	{plugin.ErrInvalidToken, httpapi.ErrInvalidToken},
 	{plugin.ErrExpired, httpapi.ErrInvalidToken},
@@ -288,9 +288,9 @@ var statuses = []struct{ err, answer error }{
 }
 
 func (p *Plugin) fail(c *gin.Context, err error) {
-	for _, status := range statuses {
-		if errors.Is(err, status.err) {
-			err = fmt.Errorf("%w: %w", status.answer, err)
+	for _, known := range clientErrors {
+		if errors.Is(err, known.err) {
+			err = fmt.Errorf("%w: %w", known.answer, err)
 			break
 		}
 	}

@@ -11,7 +11,7 @@ type Option func(*options)
 
 type options struct {
 	liveSession bool
-	within      time.Duration
+	liveMaxAge  time.Duration
 	allow       []func(token.Claims) bool
 	scopes      []string
 	maxAge      time.Duration
@@ -32,10 +32,10 @@ func LiveSession(opts ...LiveOption) Option {
 // LiveOption is an option of [LiveSession].
 type LiveOption func(*options)
 
-// Within lets the look-up's answer be up to age old. A revocation by the same process still takes effect at once; one by
-// another process after age.
+// Within reuses the look-up's answer for up to age. A revocation by the same process still takes effect at once. A revocation by
+// another process takes up to age.
 func Within(age time.Duration) LiveOption {
-	return func(o *options) { o.within = age }
+	return func(o *options) { o.liveMaxAge = age }
 }
 
 // Allow also requires that allowed holds for the token's claims, for instance for a role among them. A request that is

@@ -27,8 +27,8 @@ type Verifier interface {
 
 // Sessions knows which sessions live. A plugin.Service does. [LiveSession] needs it.
 type Sessions interface {
-	// SessionLives reports whether the subject has a live session of that id. An answer that is at most within old will do.
-	SessionLives(ctx context.Context, subject, sessionID string, within time.Duration) (bool, error)
+	// SessionLives reports whether the subject has a live session of that id. It may reuse an answer that is younger than maxAge.
+	SessionLives(ctx context.Context, subject, sessionID string, maxAge time.Duration) (bool, error)
 }
 
 // RequireAuth answers 401 {"code":401,"message":"Please Authenticate"}, with the WWW-Authenticate of RFC 6750 §3,
@@ -89,7 +89,7 @@ func (a *authenticator) authenticate(c *gin.Context) (token.Claims, error) {
 		return token.Claims{}, err
 	}
 	if a.liveSession {
-		lives, err := a.sessions.SessionLives(c.Request.Context(), claims.Subject, claims.SessionID, a.within)
+		lives, err := a.sessions.SessionLives(c.Request.Context(), claims.Subject, claims.SessionID, a.liveMaxAge)
 		if err != nil {
 			return token.Claims{}, err
 		}

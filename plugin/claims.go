@@ -16,7 +16,7 @@ import (
 type refreshClaims struct {
 	jose.Registered
 	Generation int64 `json:"gen"`
-	jose.Scope
+	jose.Parties
 	// What the session has of its own, each left out where it is the default.
 	IdleLimit     int64           `json:"idle_limit,omitempty"`
 	AbsoluteLimit int64           `json:"absolute_limit,omitempty"`
@@ -26,7 +26,7 @@ type refreshClaims struct {
 // accessClaims is what an access token says, before the host's claims.
 type accessClaims struct {
 	jose.Registered
-	jose.Scope
+	jose.Parties
 }
 
 // parseRefreshClaims parses the payload of a refresh token. The error is [ErrInvalidToken].

@@ -41,8 +41,7 @@ type Config struct {
 	SessionTTL time.Duration
 
 	// GracePeriod is how long after a rotation the old token still returns the new one, for tabs that race and for answers
-	// that got lost; it may last up to a second longer. A new token repeats for twice as long before it can rotate again,
-	// and a whole refresh may take half as long. Default: 30 seconds. At most 10 minutes. A negative value turns it off:
+	// that got lost; it may last up to a second longer. A new token repeats for twice as long before it can rotate again. Default: 30 seconds. At most 10 minutes. A negative value turns it off:
 	// then every refresh rotates, and every retry counts as theft and ends the session.
 	GracePeriod time.Duration
 
@@ -53,26 +52,27 @@ type Config struct {
 	// (RFC 8725 §3.8 and §3.9). Setting or changing one ends every session.
 	Issuer, Audience string
 
-	// Claims returns further claims for an access token. It is called at each login and refresh, so that roles are always
-	// fresh; nil adds none. It gets the session as it will be after the call, with the device that asks. It may refuse the
+	// Claims returns further claims for an access token. It is called at each login, refresh and reauthentication, so that
+	// roles are always fresh; nil adds none. It gets the session as it will be after the call, with the device that asks. It may refuse the
 	// session with [ErrSubjectRefused], which ends it. Any other error fails the call, and the token stays valid. It may
 	// not set a claim that this module sets itself: that is [ErrInvalidClaims].
 	//
 	// It runs before anything is written, for many requests at once. ctx has the values of the context that Issue or
-	// Refresh got, so it can carry the host's transaction. At a refresh ctx ends after half the grace period.
+	// Refresh got, so it can carry the host's transaction. At a refresh ctx ends when the refresh gives up; see [Service.Refresh].
 	Claims func(ctx context.Context, session Session) (map[string]any, error)
 
 	// MaxSessions is how many live sessions a subject may have. A new login ends the least recently used ones beyond it.
-	// Default: 0, which is no limit. In a transaction of the host's the limit holds where that locks the user's row.
+	// Default: 0, which is no limit. In a transaction of your own, lock the user's row before you call Issue; otherwise
+	// two logins at once can exceed the limit.
 	MaxSessions int
 
-	// OnEvent, where set, is told what happens to sessions, after the database has committed it; under WithDB, when the call
-	// returns, because only the host knows its commit. It runs within the request, so it should hand slow work on. ctx has the
+	// OnEvent, where set, is told what happens to sessions, after the database has committed it. Under WithDB it is called
+	// before your commit: if you roll back, the event was wrong. It runs within the request, so it should hand slow work on. ctx has the
 	// request's values and does not end when the client hangs up. A panic is logged and breaks nothing.
 	OnEvent func(ctx context.Context, event Event)
 
-	// Logger receives every event: reuse as a warning, revocations and answers repeated to another device as infos, the rest at
-	// debug level. It also receives warnings about clocks, and the causes of 500s. Default: slog.Default().
+	// Logger receives every event: reuse as a warning; revocations, reauthentications and tokens repeated to another device as
+	// infos; the rest at debug level. It also receives warnings about clocks, and the causes of 500s. Default: slog.Default().
 	Logger *slog.Logger
 
 	// Clock tells the time. Default: time.Now.
@@ -143,7 +143,7 @@ func (c Config) validate() error {
 	return errors.Join(errs...)
 }
 
-// checkDB refuses what gorm.Open returns beside an error, which panics when it is used.
+// checkDB refuses the broken *gorm.DB that gorm.Open returns together with an error. Using it would panic.
 func checkDB(db *gorm.DB) error {
 	switch {
 	case db == nil:

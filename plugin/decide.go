@@ -11,7 +11,7 @@ const (
 	reuse                  // the token was spent: the session is revoked
 	expired                // the live token has idled out
 	revoked                // the session was ended
-	unknown                // the subject has no such session
+	unknown                // there is no such session, or it is another subject's
 )
 
 // decide is the decision table. presented is a verified refresh token that arrived at an instant; row is its session's
@@ -23,11 +23,11 @@ func decide(presented refreshClaims, row *models.RefreshToken, arrived, grace in
 	case row.RevokedAt != 0:
 		return revoked
 	case presented.Generation > row.Generation:
-		// Our signature proves that the row was once here: the database lost a write, and the client is right.
+		// Only we can sign this generation. So the row had it once, and the database lost a write.
 		return rotate
 	case presented.Generation == row.Generation && !repeats(presented, arrived, grace):
 		return rotate
-	case presented.Generation == row.Generation-1 && !within(grace, row.IssuedAt, arrived, grace):
+	case presented.Generation == row.Generation-1 && !isRecent(grace, row.IssuedAt, arrived, grace):
 		return reuse
 	case presented.Generation < row.Generation-1:
 		return reuse
@@ -38,14 +38,14 @@ func decide(presented refreshClaims, row *models.RefreshToken, arrived, grace in
 	}
 }
 
-// repeats tells whether a token, if it is the live one, is too young to rotate. Tabs that race settle on it: none of their
-// requests can fall two generations behind. The first token after a login is never too young.
+// repeats tells whether a token, if it is the live one, is too young to rotate. Tabs that race all get this token, so a slow
+// tab is at most one generation behind. The first token after a login is never too young.
 func repeats(presented refreshClaims, arrived, grace int64) bool {
-	return presented.Generation > 1 && within(2*grace-1, presented.IssuedAt, arrived, grace)
+	return presented.Generation > 1 && isRecent(2*grace-1, presented.IssuedAt, arrived, grace)
 }
 
-// within tells whether at most limit seconds have passed since a token was issued. The host that issued it may have a
-// clock that is ahead of ours, by up to half the grace period; further ahead, it proves nothing.
-func within(limit, issued, arrived, grace int64) bool {
+// isRecent tells whether a token was issued at most limit seconds ago. The clock of the host that issued it may be ahead of
+// ours by up to half the grace period. A token from further ahead is not recent.
+func isRecent(limit, issued, arrived, grace int64) bool {
 	return grace > 0 && arrived-issued <= limit && issued-arrived <= (grace+1)/2
 }

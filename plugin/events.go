@@ -40,21 +40,22 @@ type Event struct {
 	Kind EventKind
 	Time time.Time
 
-	// Session is the session as it is now; of EventReuseDetected, as it was. Of EventRevoked it has what is known: the subject
-	// alone where all of a subject's sessions ended, nothing where everybody's did.
+	// Session is the session after the event; for EventReuseDetected, before it. For EventRevoked after RevokeAll or Forget only
+	// the Subject is set, after RevokeEveryone nothing.
 	Session Session
 
-	// Device asked for it; empty where no request did. Of EventReuseDetected it is the presenter's.
+	// Device sent the request; for EventReuseDetected, it presented the spent token. It is empty where the module doesn't know
+	// it: in a call of the host's.
 	Device Device
 
-	// Previous is the device that last rotated the session, of EventRepeated. DeviceChanged tells whether its user agent or
+	// Previous is the device that last rotated the session, for EventRepeated. DeviceChanged tells whether its user agent or
 	// address differs from Device's: a phone that changed its network, or a thief within the grace period.
 	Previous      Device
 	DeviceChanged bool
 
-	Reason   Reason        // of EventRevoked
-	Count    int64         // of EventRevoked and EventPurged: how many sessions
-	Duration time.Duration // of EventIssued, EventRefreshed and EventRepeated: how long the call took
+	Reason   Reason        // for EventRevoked
+	Count    int64         // for EventRevoked and EventPurged: how many sessions
+	Duration time.Duration // for EventIssued, EventRefreshed and EventRepeated: how long the call took
 }
 
 // emit logs an event and tells the host. A panic of the host's is logged: what happened has happened.
@@ -72,9 +73,9 @@ func (s *Service) emit(ctx context.Context, event Event) {
 	s.config.OnEvent(ctx, event)
 }
 
-// listens tells whether anybody wants events that are logged at debug level, so that a refresh need not describe its session
+// wantsEvents tells whether anybody wants events that are logged at debug level, so that a refresh need not describe its session
 // to nobody.
-func (s *Service) listens(ctx context.Context) bool {
+func (s *Service) wantsEvents(ctx context.Context) bool {
 	return s.config.OnEvent != nil || s.config.Logger.Enabled(ctx, slog.LevelDebug)
 }
 
@@ -122,7 +123,7 @@ func (s *Service) log(ctx context.Context, event *Event) {
 // emitRevoked tells of sessions that a call ended.
 func (s *Service) emitRevoked(ctx context.Context, session Session, count int64, why models.Reason) {
 	event := Event{Kind: EventRevoked, Session: session, Count: count}
-	request, asked := origin.Of(ctx)
+	request, known := origin.Of(ctx)
 	event.Device = Device{UserAgent: request.UserAgent, IP: request.IP}
 	switch why {
 	case models.ReasonLogout:
@@ -133,7 +134,7 @@ func (s *Service) emitRevoked(ctx context.Context, session Session, count int64,
 		event.Reason = ByRefusal
 	default:
 		event.Reason = ByHost
-		if asked {
+		if known {
 			event.Reason = ByDeviceList
 		}
 	}

@@ -43,7 +43,7 @@ func (s *Service) Issue(ctx context.Context, subject string, device Device, opti
 	if err := s.limitSessions(ctx, row); err != nil {
 		return Tokens{}, err
 	}
-	if s.listens(ctx) {
+	if s.wantsEvents(ctx) {
 		s.emit(ctx, Event{Kind: EventIssued, Session: s.session(row), Device: device, Duration: time.Since(began)})
 	}
 	s.purgeSometimes(ctx)

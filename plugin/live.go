@@ -12,15 +12,15 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/models"
 )
 
-// SessionLives reports whether the subject has a live session of that id. An answer that is at most within old will do; 0
-// asks the database each time. The error is the database's.
+// SessionLives reports whether the subject has a live session of that id. It may reuse an answer that is younger than maxAge;
+// 0 asks the database each time. The error is the database's.
 //
-// A remembered answer ends at once with a revocation by this process, also where the look-up was under way. A revocation by
-// another process, or in a transaction of the host's, is seen after within.
-func (s *Service) SessionLives(ctx context.Context, subject, id string, within time.Duration) (bool, error) {
+// If this process revokes the session, the remembered answer is dropped at once, even during a look-up. If another process
+// or a transaction of the host's does, it takes up to maxAge.
+func (s *Service) SessionLives(ctx context.Context, subject, id string, maxAge time.Duration) (bool, error) {
 	s.stats.liveLookups.Add(1)
-	if within > 0 {
-		return s.remembered(ctx, subject, id, within)
+	if maxAge > 0 {
+		return s.remembered(ctx, subject, id, maxAge)
 	}
 	return s.askLives(ctx, subject, id)
 }
@@ -67,14 +67,14 @@ type seenAlive struct {
 }
 
 // remembered answers from the cache, or asks the database and remembers that the session lives.
-func (s *Service) remembered(ctx context.Context, subject, id string, within time.Duration) (bool, error) {
+func (s *Service) remembered(ctx context.Context, subject, id string, maxAge time.Duration) (bool, error) {
 	cache := s.live.cache.Load()
 	if cache == nil {
 		s.live.cache.CompareAndSwap(nil, otter.Must(&otter.Options[string, seenAlive]{MaximumSize: maxRemembered}))
 		cache = s.live.cache.Load()
 	}
 	now := s.config.Clock()
-	if seen, ok := cache.GetIfPresent(id); ok && seen.subject == subject && now.Sub(seen.at).Abs() < within {
+	if seen, ok := cache.GetIfPresent(id); ok && seen.subject == subject && now.Sub(seen.at).Abs() < maxAge {
 		s.stats.liveCacheHits.Add(1)
 		return true, nil
 	}

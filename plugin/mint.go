@@ -28,7 +28,7 @@ func (s *Service) mint(row *models.RefreshToken, now int64, custom map[string]an
 	claims := refreshClaims{
 		Registered:    registered(row, jose.TypeRefresh),
 		Generation:    row.Generation,
-		Scope:         s.scope(),
+		Parties:       s.parties(),
 		IdleLimit:     row.IdleLimit,
 		AbsoluteLimit: row.AbsoluteLimit,
 	}
@@ -52,7 +52,7 @@ func (s *Service) mint(row *models.RefreshToken, now int64, custom map[string]an
 
 // mintAccess returns an access token of the row's session, which it never outlives.
 func (s *Service) mintAccess(row *models.RefreshToken, authTime, now int64, data, custom map[string]any) (Token, error) {
-	claims := accessClaims{registered(row, jose.TypeAccess), s.scope()}
+	claims := accessClaims{registered(row, jose.TypeAccess), s.parties()}
 	claims.IssuedAt, claims.AuthTime = now, authTime
 	claims.ExpiresAt = min(now+s.accessTTL, row.ExpiresAt)
 	payload, err := jose.Merge(claims, data, custom)
@@ -78,6 +78,6 @@ func registered(row *models.RefreshToken, kind string) jose.Registered {
 	}
 }
 
-func (s *Service) scope() jose.Scope {
-	return jose.Scope{Issuer: s.config.Issuer, Audience: s.config.Audience}
+func (s *Service) parties() jose.Parties {
+	return jose.Parties{Issuer: s.config.Issuer, Audience: s.config.Audience}
 }

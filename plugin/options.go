@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// SessionOption is an option of a login, for [Service.Issue].
+// SessionOption is an option of a login, for [Service.Issue]. [Service.Reauthenticate] takes WithData alone.
 type SessionOption func(*sessionOptions)
 
 type sessionOptions struct {
@@ -16,8 +16,9 @@ type sessionOptions struct {
 // WithData gives the session data of its own. It is fixed at login, and is in every access token of the session as claims,
 // in [Session], and in what the Claims callback gets. As JSON it may have at most 1 KiB.
 //
-// Standard names: amr and acr (OpenID Connect Core §2, RFC 8176), act for an impersonation (RFC 8693 §4.1). A claim that this
-// module sets itself is [ErrInvalidClaims], and so is a name that the Claims callback returns too.
+// Standard names: amr and acr (OpenID Connect Core §2, RFC 8176), act for an impersonation (RFC 8693 §4.1). Setting a
+// claim of this module's own is [ErrInvalidClaims], and so is a name that the Claims callback returns too. The refresh token
+// carries the data too, signed and readable.
 func WithData(data map[string]any) SessionOption {
 	return func(o *sessionOptions) { o.data = data }
 }

@@ -6,24 +6,25 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/seed-2f82c0fd/refreshtokens/internal/origin"
 	"github.com/seed-2f82c0fd/refreshtokens/models"
 )
 
 const (
-	// maxAttempts bounds how often a refresh starts over because its UPDATE met another row than its SELECT. That takes
-	// a restored backup or a lagging reader in between.
+	// maxAttempts bounds how often a refresh starts over because its UPDATE met another row than its SELECT. That happens
+	// only while a backup is restored, or where reads go to a lagging replica.
 	maxAttempts = 3
 
-	// rounding is what two whole-second timestamps can lose of the time between them.
+	// rounding is how much time two timestamps in whole seconds can hide between them.
 	rounding = 2 * time.Second
 
 	// strictRefreshTimeout bounds a refresh where there is no grace period.
 	strictRefreshTimeout = 15 * time.Second
 )
 
-// refreshTimeout returns how long a whole refresh may take: half the grace period, less rounding. A request with a spent
-// token that arrives at the end of the grace period, at a host whose clock is half a grace period behind, is then decided
-// before the live token may rotate.
+// refreshTimeout returns how long a whole refresh may take: half the grace period less rounding, and at least a quarter of
+// it. Take the worst case: a spent token arrives at the end of the grace period, at a host whose clock is half a grace period
+// behind. The limit makes sure that this request ends before the live token may rotate again.
 func (c Config) refreshTimeout() time.Duration {
 	if c.GracePeriod < 0 {
 		return strictRefreshTimeout
@@ -36,7 +37,8 @@ func (c Config) refreshTimeout() time.Duration {
 // fresh access token, unless it is the first one after a login.
 //
 // The end of ctx does not stop a refresh: a client that hangs up in the middle must find its token spent and repeatable,
-// or unspent. A refresh gives up after half the grace period.
+// or unspent. A refresh gives up after 13 seconds by default: half the grace period less two seconds, and at least a quarter of
+// it; after 15 seconds where there is no grace period.
 //
 // Errors: [ErrInvalidToken], [ErrExpired], [ErrRevoked]; [ErrReused] and [ErrSubjectRefused], with which the session is
 // revoked; [ErrInvalidClaims], what the Claims callback returned, or the database's, after which the token is still valid.
@@ -75,7 +77,7 @@ type refresh struct {
 func (r *refresh) resolve(ctx context.Context) (Tokens, error) {
 	if repeats(r.presented, r.arrived, r.gracePeriod) {
 		// Most likely the live token, which is then answered again and costs no write.
-		if tokens, settled, err := r.look(ctx); settled || err != nil {
+		if tokens, settled, err := r.decideByRow(ctx); settled || err != nil {
 			return tokens, err
 		}
 	}
@@ -83,12 +85,12 @@ func (r *refresh) resolve(ctx context.Context) (Tokens, error) {
 		if tokens, rotated, err := r.rotate(ctx); rotated || err != nil {
 			return tokens, err
 		}
-		if tokens, settled, err := r.look(ctx); settled || err != nil {
+		if tokens, settled, err := r.decideByRow(ctx); settled || err != nil {
 			return tokens, err
 		}
 	}
-	return Tokens{}, errors.New("the session's row can be read, and not updated, as it was before: " +
-		"is the database being restored, read from a lagging replica, or in a transaction that has read before?")
+	return Tokens{}, errors.New("refresh gave up: the row that was read differs from the row that was updated; " +
+		"is the database being restored, is a replica lagging, or does a transaction around the call use an old snapshot?")
 }
 
 // rotate tries to move the session on to the next generation.
@@ -104,16 +106,17 @@ func (r *refresh) rotate(ctx context.Context) (tokens Tokens, rotated bool, err 
 	if tokens, err = r.mint(next, now, r.custom); err != nil {
 		return Tokens{}, false, err
 	}
-	// Without a grace period a second try would take the first one for a theft.
+	// Without a grace period, a second try after one that was carried out would look like theft.
 	rotated, err = r.store.Rotate(ctx, next, r.gracePeriod > 0)
-	if rotated && r.listens(ctx) {
+	if rotated && r.wantsEvents(ctx) {
 		r.emit(ctx, Event{Kind: EventRefreshed, Session: r.session(next), Device: r.device, Duration: time.Since(r.began)})
 	}
 	return tokens, rotated, err
 }
 
-// look reads the row and decides. It reports whether that settled the refresh; if not, the token is to be rotated.
-func (r *refresh) look(ctx context.Context) (tokens Tokens, settled bool, err error) {
+// decideByRow reads the row and carries out the decision. It reports whether that settled the refresh; if not, the token is to
+// be rotated.
+func (r *refresh) decideByRow(ctx context.Context) (tokens Tokens, settled bool, err error) {
 	row, err := r.store.Find(ctx, models.Text(r.presented.SessionID))
 	if err != nil {
 		return Tokens{}, false, err
@@ -122,6 +125,9 @@ func (r *refresh) look(ctx context.Context) (tokens Tokens, settled bool, err er
 	case rotate:
 		return Tokens{}, false, nil
 	case repeat:
+		// What the session has of its own comes from the signed token. Whoever can write to the table can't add a claim.
+		row.CreatedAt, row.Data = r.presented.AuthTime, models.Text(r.presented.Data)
+		row.IdleLimit, row.AbsoluteLimit = r.presented.IdleLimit, r.presented.AbsoluteLimit
 		if err := r.ask(ctx, row); err != nil {
 			return Tokens{}, false, err
 		}
@@ -155,6 +161,7 @@ func (r *refresh) ask(ctx context.Context, row *models.RefreshToken) error {
 	r.custom, err = r.customClaims(ctx, row)
 	r.asked = err == nil
 	if errors.Is(err, ErrSubjectRefused) {
+		ctx = origin.With(ctx, origin.Request{UserAgent: r.device.UserAgent, IP: r.device.IP})
 		return r.refuse(ctx, row, err)
 	}
 	return err
@@ -192,7 +199,7 @@ func (r *refresh) endReused(ctx context.Context, row *models.RefreshToken) (bool
 func (r *refresh) emitRepeated(ctx context.Context, row *models.RefreshToken) {
 	userAgent, ip := r.device.columns()
 	changed := userAgent != row.UserAgent || ip != row.IP
-	if !changed && !r.listens(ctx) {
+	if !changed && !r.wantsEvents(ctx) {
 		return
 	}
 	r.emit(ctx, Event{

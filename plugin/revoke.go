@@ -28,7 +28,7 @@ func (s *Service) Revoke(ctx context.Context, token string) error {
 	} else {
 		ended, err = s.store.Revoke(ctx, row.ID, row.Subject, now, models.ReasonLogout)
 	}
-	return s.told(ctx, ended, err, s.session(row), models.ReasonLogout)
+	return s.reportRevoked(ctx, ended, err, s.session(row), models.ReasonLogout)
 }
 
 // RevokeSession ends the subject's session of that id, or returns [ErrNotFound].
@@ -39,11 +39,11 @@ func (s *Service) RevokeSession(ctx context.Context, subject, id string) error {
 	ctx, cancel := detach(ctx)
 	defer cancel()
 	ended, err := s.store.Revoke(ctx, models.Text(id), models.Text(subject), s.now(), models.ReasonRevoked)
-	return s.told(ctx, ended, err, Session{ID: id, Subject: subject}, models.ReasonRevoked)
+	return s.reportRevoked(ctx, ended, err, Session{ID: id, Subject: subject}, models.ReasonRevoked)
 }
 
-// told tells of a session that was ended, and makes an error of one that was not there.
-func (s *Service) told(ctx context.Context, ended bool, err error, session Session, why models.Reason) error {
+// reportRevoked tells of a session that was ended, and makes an error of one that was not there.
+func (s *Service) reportRevoked(ctx context.Context, ended bool, err error, session Session, why models.Reason) error {
 	if err != nil {
 		return err
 	}

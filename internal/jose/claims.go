@@ -74,8 +74,8 @@ type Registered struct {
 	Type      string `json:"type"`
 }
 
-// Scope is the issuer and audience that a token is of; empty where the host configured none.
-type Scope struct {
+// Parties are the issuer and audience of a token; empty where the host configured none.
+type Parties struct {
 	Issuer   string `json:"iss,omitempty"`
 	Audience string `json:"aud,omitempty"`
 }

@@ -16,8 +16,7 @@ const (
 	firstWait = 2 * time.Millisecond
 	maxWait   = time.Second
 
-	// maxBreaks is how often retry tries again after a broken connection: a connection that the database closed, and the
-	// next one that the pool had not noticed either.
+	// maxBreaks is how often retry tries again after a broken connection: the pool may hand out a second dead one.
 	maxBreaks = 2
 )
 
@@ -31,7 +30,7 @@ const (
 
 // retry runs one statement. It tries again while the statement fails in a way that changed nothing and may pass by itself,
 // and, with again, after a broken connection. Between tries it waits for a growing, partly random time. It stops after maxTries,
-// or when ctx ends. unsure reports that a connection broke off, so that a try before the last may have been carried out.
+// or when ctx ends. unsure is true if a connection broke: then an earlier try may have changed rows.
 //
 // On a transaction of the host's there is no second try: the transaction is over, and only the host can repeat it.
 func (s *Store) retry(ctx context.Context, broken onBreak, statement func() *gorm.DB) (result *gorm.DB, unsure bool) {

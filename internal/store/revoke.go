@@ -10,28 +10,24 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/models"
 )
 
-// bySession finds one session of a subject that was not revoked. COALESCE keeps the index on the subject out of the
-// planner's choice: PostgreSQL, on a table without statistics, would read all sessions of the subject by it.
-const bySession = "id = ? AND COALESCE(subject, '') = ? AND revoked_at = 0"
-
 // Revoke ends one session of the subject's. It reports whether there was one that had not been revoked before.
 //
 // It asks for no generation and no expiry: after a fail-over the row may be older than the client's token, and the
 // session must end all the same.
 func (s *Store) Revoke(ctx context.Context, id, subject models.Text, now int64, why models.Reason) (bool, error) {
-	return one(s.revoke(ctx, now, why, bySession, id, subject))
+	return endedOne(s.revoke(ctx, now, why, bySession, id, subject))
 }
 
 // RevokeSpent is [Store.Revoke] with a token of the generation spent that has expired. Its session must have moved on to a
 // later generation, and still be live.
 func (s *Store) RevokeSpent(ctx context.Context, id, subject models.Text, spent, now, cutoff int64, why models.Reason) (bool, error) {
-	return one(s.revoke(ctx, now, why, bySession+" AND generation > ? AND "+isLive, id, subject, spent, now, cutoff))
+	return endedOne(s.revoke(ctx, now, why, bySession+" AND generation > ? AND "+isLive, id, subject, spent, now, cutoff))
 }
 
 // RevokeReused ends one session of the subject's for reuse, on the condition that its generation is still later than
 // the spent one that came back. It reports whether it did.
 func (s *Store) RevokeReused(ctx context.Context, id, subject models.Text, spent, now int64) (bool, error) {
-	return one(s.revoke(ctx, now, models.ReasonReuse, bySession+" AND generation > ?", id, subject, spent))
+	return endedOne(s.revoke(ctx, now, models.ReasonReuse, bySession+" AND generation > ?", id, subject, spent))
 }
 
 // RevokeAll ends every session of the subject's but those in except.
@@ -76,9 +72,9 @@ func (s *Store) Forget(ctx context.Context, subject models.Text) (int64, error) 
 	return result.RowsAffected, nil
 }
 
-// one reports whether a revocation ended its session. Where a connection broke and the second try found nothing to end, the
+// endedOne reports whether a revocation ended its session. Where a connection broke and the second try found nothing to end, the
 // first one did it.
-func one(ended int64, unsure bool, err error) (bool, error) {
+func endedOne(ended int64, unsure bool, err error) (bool, error) {
 	return err == nil && (ended > 0 || unsure), err
 }
 

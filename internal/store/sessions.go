@@ -36,8 +36,6 @@ func (s *Store) Find(ctx context.Context, id models.Text) (*models.RefreshToken,
 	return &rows[0], nil
 }
 
-const isLive = "expires_at > ? AND created_at > ?"
-
 // ListLive returns at most limit of the subject's live sessions, newest use first, after the first offset of them.
 func (s *Store) ListLive(ctx context.Context, subject models.Text, now, cutoff int64, offset, limit int) ([]models.RefreshToken, error) {
 	var rows []models.RefreshToken

@@ -16,17 +16,17 @@ const (
 	rotationLength     = 256
 )
 
-// Rotate makes next the row of its session, in one UPDATE by primary key. Its condition: the session is the subject's,
+// Rotate writes next over the row of its session, in one UPDATE by primary key. Its condition: the session is the subject's,
 // not revoked, and of an earlier generation. Rotate reports whether the condition held.
 //
 // With repeatable set, Rotate tries again after a broken connection. The first try may have been carried out; then the
 // second one finds its condition broken, and the caller must recognise that case.
 func (s *Store) Rotate(ctx context.Context, next *models.RefreshToken, repeatable bool) (bool, error) {
-	tries := once
+	broken := once
 	if repeatable {
-		tries = again
+		broken = again
 	}
-	result, _ := s.retry(ctx, tries, func() *gorm.DB {
+	result, _ := s.retry(ctx, broken, func() *gorm.DB {
 		db := s.on(ctx, s.prepared, next)
 		db.Statement.Vars = make([]any, 0, rotationParameters)
 		db.Statement.SQL.Grow(rotationLength)
@@ -39,8 +39,8 @@ func (s *Store) Rotate(ctx context.Context, next *models.RefreshToken, repeatabl
 	return result.RowsAffected > 0, nil
 }
 
-// rotation writes the SET clause of a refresh's UPDATE. GORM's own path from a map allocates more. It reads the row when
-// GORM builds the statement, after the host's callbacks have run.
+// rotation writes the SET clause of a refresh's UPDATE. GORM's own path from a map allocates more. Build reads the row
+// after the host's callbacks have run, so what they set counts.
 type rotation struct{ next *models.RefreshToken }
 
 // Name is part of GORM's clause.Interface.
