@@ -27,7 +27,7 @@ func (c client) withAdmin() (with client, admin, user account) {
 	with = c.with(func(s *config) {
 		s.AdminEmail, s.RefreshTTL, s.SessionTTL = " Root@Example.com", 168*time.Hour, 720*time.Hour
 	})
-	with.app.logins = unlimited()
+	with.cheapPasswords()
 	admin = with.account(with.do("POST", "/v1/auth/register", "", root), 201)
 	return with, admin, with.account(with.do("POST", "/v1/auth/register", "", ada), 201)
 }

@@ -170,7 +170,7 @@ func TestServe(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _ = response.Body.Close(); response.StatusCode != 200 {
+		if _ = response.Body.Close(); response.StatusCode != http.StatusOK {
 			t.Errorf("%v: answered %d", args, response.StatusCode)
 		}
 		stop()

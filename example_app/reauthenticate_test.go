@@ -69,6 +69,7 @@ func TestReauthenticate(t *testing.T) {
 // TestTooManyReauthentications: tries here and at the login are counted together.
 func TestTooManyReauthentications(t *testing.T) {
 	eachApp(t, func(c client) {
+		c.app.passwords.params.Memory = 64 // the tries must be over within a minute
 		access := c.account(c.do("POST", "/v1/auth/register", "", ada), 201).access()
 		for range loginsPerMinute {
 			c.want(c.do("POST", "/v1/auth/reauthenticate", access, `{"password":"wrong"}`), 401, failure(401, wrongLogin))

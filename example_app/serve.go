@@ -51,7 +51,7 @@ func (serve) Run(ctx context.Context, settings config, logger *slog.Logger, term
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
 	go func() { _ = app.auth.Janitor(ctx, time.Hour) }()
-	fmt.Fprintf(terminal.Stdout, "Listening. Try:\n\n%s\n\n", curl(listener.Addr()))
+	_, _ = fmt.Fprintf(terminal.Stdout, "Listening. Try:\n\n%s\n\n", curl(listener.Addr()))
 
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
