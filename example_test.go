@@ -26,7 +26,7 @@ import (
 )
 
 func newRouter(db *gorm.DB, secret []byte) (*gin.Engine, error) {
-	if err := db.AutoMigrate(models.All()...); err != nil { // the host migrates
+	if err := db.AutoMigrate(models.All()...); err != nil { // your app creates the table
 		return nil, err
 	}
 	auth, err := refreshtokens.New(refreshtokens.Config{DB: db, Secret: secret})

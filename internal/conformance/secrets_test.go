@@ -129,3 +129,21 @@ func (b *syncBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.buffer.String()
 }
+
+// TestTableCannotAddClaims: whoever can write to the table changes nothing in the tokens of a refresh.
+func TestTableCannotAddClaims(t *testing.T) {
+	host := testhost.New(t, openSQLite(t))
+	first := issue(t, host, plugin.Device{}, plugin.WithData(map[string]any{"tenant": "acme"}))
+	live := host.MustRefresh(first.Refresh.Token)
+	err := host.DB.Exec(`UPDATE refresh_tokens SET data = '{"claims":{"role":"admin","tenant":"other"}}', created_at = created_at + 60`).Error
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, token := range []string{first.Refresh.Token, live.Refresh.Token} {
+		repeated := host.MustRefresh(token)
+		claims := host.Claims(repeated.Access.Token)
+		if claims["role"] != nil || claims["tenant"] != "acme" || claims["auth_time"] != host.Claims(first.Access.Token)["auth_time"] || repeated.Refresh != live.Refresh {
+			t.Errorf("claims are %v", claims)
+		}
+	}
+}
