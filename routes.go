@@ -107,6 +107,9 @@ func (p *Plugin) RequireAuth(options ...middleware.Option) gin.HandlerFunc {
 // Service returns the Plugin without its routes.
 func (p *Plugin) Service() *plugin.Service { return p.service }
 
+// Stats returns counts of what is of no session, or too frequent for an event; see [plugin.Service.Stats].
+func (p *Plugin) Stats() plugin.Stats { return p.service.Stats() }
+
 // Issue starts a session and returns its first tokens; see [plugin.Service.Issue].
 func (p *Plugin) Issue(ctx context.Context, subject string, device Device, options ...plugin.SessionOption) (Tokens, error) {
 	return p.service.Issue(ctx, subject, device, options...)

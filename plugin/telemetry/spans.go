@@ -1,0 +1,54 @@
+package telemetry
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/seed-2f82c0fd/refreshtokens/plugin"
+)
+
+// spanNames say which call an event is of.
+var spanNames = map[plugin.EventKind]string{
+	plugin.EventIssued:          "refreshtokens.issue",
+	plugin.EventRefreshed:       "refreshtokens.refresh",
+	plugin.EventRepeated:        "refreshtokens.refresh",
+	plugin.EventReuseDetected:   "refreshtokens.refresh",
+	plugin.EventRevoked:         "refreshtokens.revoke",
+	plugin.EventReauthenticated: "refreshtokens.reauthenticate",
+	plugin.EventPurged:          "refreshtokens.purge",
+}
+
+// trace makes a span of an event, after the fact: a child of the span in ctx, as long as the call took. An event that has no
+// duration is a span of no length.
+func (t *Telemetry) trace(ctx context.Context, event *plugin.Event) {
+	name, known := spanNames[event.Kind]
+	if !known {
+		name = "refreshtokens." + string(event.Kind)
+	}
+	_, span := t.tracer.Start(ctx, name, trace.WithTimestamp(event.Time.Add(-event.Duration)))
+	if span.IsRecording() {
+		span.SetAttributes(spanAttributes(event)...)
+		if event.Kind == plugin.EventReuseDetected {
+			span.SetStatus(codes.Error, "a spent refresh token came back; its session is revoked")
+		}
+	}
+	span.End(trace.WithTimestamp(event.Time))
+}
+
+func spanAttributes(event *plugin.Event) []attribute.KeyValue {
+	attributes := append(details(event), EventKey.String(string(event.Kind)))
+	if event.Session.ID != "" {
+		attributes = append(attributes, SessionIDKey.String(event.Session.ID))
+	}
+	switch event.Kind {
+	case plugin.EventReuseDetected:
+		// The conventions ask for error.type on what failed.
+		attributes = append(attributes, attribute.String("error.type", string(event.Kind)))
+	case plugin.EventRevoked, plugin.EventPurged:
+		attributes = append(attributes, SessionCountKey.Int64(event.Count))
+	}
+	return attributes
+}
