@@ -55,6 +55,11 @@ func newApp(db *gorm.DB, settings config, logger *slog.Logger) (*app, error) {
 	pluginConfig.DB = db
 	pluginConfig.Logger = logger
 	pluginConfig.Claims = a.claims
+	metrics, err := newMetrics()
+	if err != nil {
+		return nil, err
+	}
+	pluginConfig.OnEvent = metrics.OnEvent
 	a.auth, err = refreshtokens.New(pluginConfig)
 	if err != nil {
 		return nil, err
@@ -68,6 +73,7 @@ func newApp(db *gorm.DB, settings config, logger *slog.Logger) (*app, error) {
 	a.router.Use(checkRequestID, requestid.New(), finish, a.log, gin.CustomRecoveryWithWriter(nil, a.recovered))
 	a.router.NoRoute(func(c *gin.Context) { fail(c, http.StatusNotFound, "Not found") })
 	a.router.GET("/healthz", a.health)
+	a.router.GET("/metrics", metrics.handler(a.auth))
 
 	v1 := a.router.Group("/v1")
 	a.auth.Register(v1)
