@@ -205,7 +205,7 @@ func TestEventHandlerThatPanics(t *testing.T) {
 		generations := []int64{}
 		host = testhost.New(t, db, func(c *refreshtokens.Config) {
 			c.Logger = slog.New(slog.NewTextHandler(&logs, nil))
-			c.OnEvent = func(_ context.Context, event plugin.Event) {
+			c.OnEvent = func(context.Context, plugin.Event) {
 				if rows := host.Rows(); len(rows) > 0 {
 					generations = append(generations, rows[0].Generation)
 				}

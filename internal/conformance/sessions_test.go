@@ -40,12 +40,14 @@ func TestDataStaysWithTheSession(t *testing.T) {
 	}
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		var asked []plugin.Session
-		claims := func(_ context.Context, session plugin.Session) (map[string]any, error) {
-			asked = append(asked, session)
-			return map[string]any{"role": "user"}, nil
+		configure := func(c *refreshtokens.Config) {
+			c.Claims = func(_ context.Context, session plugin.Session) (map[string]any, error) {
+				asked = append(asked, session)
+				return map[string]any{"role": "user"}, nil
+			}
 		}
-		host := testhost.New(t, db, func(c *refreshtokens.Config) { c.Claims = claims })
-		other := testhost.New(t, db, func(c *refreshtokens.Config) { c.Claims, c.Clock = claims, host.Clock.Now })
+		host := testhost.New(t, db, configure)
+		other := testhost.New(t, db, configure, func(c *refreshtokens.Config) { c.Clock = host.Clock.Now })
 		first := issue(t, host, plugin.Device{Name: "Ada's phone 🙂\n", UserAgent: "ua"}, plugin.WithData(data))
 		data["tenant"] = data["tenant"].(string) // the caller's map stays the caller's
 
