@@ -76,14 +76,14 @@ func (p *Plugin) Register(router gin.IRouter, options ...RegisterOption) {
 	for _, option := range options {
 		option(&o)
 	}
-	bearer := p.RequireAuth(append([]middleware.Option{middleware.LiveSession()}, o.sessionRoutes...)...)
+	bearer := p.RequireAuth(append(o.sessionRoutes, middleware.LiveSession())...)
 	group := router.Group("/auth", httpapi.NoStore)
 	group.POST("/refresh-tokens", p.refresh)
 	group.POST("/logout", p.logout)
-	group.GET("/refresh-tokens", bearer, p.list)
-	group.DELETE("/refresh-tokens/:id", bearer, p.revokeOne)
-	group.DELETE("/refresh-tokens/", bearer, p.refuseEmptyID)
-	group.DELETE("/refresh-tokens", bearer, p.revokeAll)
+	group.GET("/refresh-tokens", bearer, p.needSubject, p.list)
+	group.DELETE("/refresh-tokens/:id", bearer, p.needSubject, p.revokeOne)
+	group.DELETE("/refresh-tokens/", bearer, p.needSubject, p.refuseEmptyID)
+	group.DELETE("/refresh-tokens", bearer, p.needSubject, p.revokeAll)
 }
 
 // RegisterOption is an option of [Plugin.Register].
@@ -194,6 +194,13 @@ func Subject(ctx context.Context) string {
 // ClaimsOf returns the claims of the request's access token, behind RequireAuth; see [middleware.Claims].
 func ClaimsOf(ctx context.Context) (Claims, bool) {
 	return middleware.Claims(ctx)
+}
+
+// needSubject refuses a stranger whom ForSessionRoutes(middleware.Optional()) let through.
+func (p *Plugin) needSubject(c *gin.Context) {
+	if Subject(c) == "" {
+		p.fail(c, httpapi.ErrNoToken)
+	}
 }
 
 // requestContext is the request's context, from which the events know the device.

@@ -22,7 +22,7 @@ type options struct {
 // access token outlives its log-out by up to Config.AccessTTL. An ended session is answered 401.
 func LiveSession(opts ...LiveOption) Option {
 	return func(o *options) {
-		o.liveSession = true
+		o.liveSession, o.liveMaxAge = true, 0
 		for _, opt := range opts {
 			opt(o)
 		}
@@ -33,8 +33,11 @@ func LiveSession(opts ...LiveOption) Option {
 type LiveOption func(*options)
 
 // Within reuses the look-up's answer for up to age. A revocation by the same process still takes effect at once. A revocation by
-// another process takes up to age.
+// another process takes up to age. It panics for a negative age.
 func Within(age time.Duration) LiveOption {
+	if age < 0 {
+		panic("middleware: Within needs an age that is not negative")
+	}
 	return func(o *options) { o.liveMaxAge = age }
 }
 
@@ -52,9 +55,17 @@ func Scope(scopes ...string) Option {
 
 // AuthenticatedWithin also requires that the user authenticated at most maxAge ago, in whole seconds. Otherwise the answer is
 // 401 with error="insufficient_user_authentication" and max_age (RFC 9470 §3): the client asks for the password again, and
-// the host answers with a token of Reauthenticate's. Who may not use the route at all gets 403 first.
+// the host answers with a token of Reauthenticate's. Who may not use the route at all gets 403 first. Given more than once, the
+// shortest holds. It panics for less than a second.
 func AuthenticatedWithin(maxAge time.Duration) Option {
-	return func(o *options) { o.maxAge = maxAge }
+	if maxAge < time.Second {
+		panic("middleware: AuthenticatedWithin needs at least a second")
+	}
+	return func(o *options) {
+		if o.maxAge == 0 || maxAge < o.maxAge {
+			o.maxAge = maxAge
+		}
+	}
 }
 
 // Optional also lets requests without a token through; [Subject] is then empty. A token that is there must be good, and must

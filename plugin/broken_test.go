@@ -177,7 +177,7 @@ func TestRepeatsForAnotherDeviceAreLogged(t *testing.T) {
 // TestStalledCallback: a client that came in time is no thief because the Claims callback stalled. Its refresh fails, and
 // the token stays valid.
 func TestStalledCallback(t *testing.T) {
-	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+	testdb.EachDialect(t, func(t *testing.T, db *gorm.DB) {
 		stall := false
 		host := testhost.New(t, db, func(c *refreshtokens.Config) {
 			c.GracePeriod = 2 * time.Second
@@ -201,7 +201,7 @@ func TestStalledCallback(t *testing.T) {
 
 // TestListIsBounded: a subject with very many sessions gets the 200 that were used last.
 func TestListIsBounded(t *testing.T) {
-	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+	testdb.EachDialect(t, func(t *testing.T, db *gorm.DB) {
 		host := testhost.New(t, db)
 		oldest := host.SessionID(host.Login("alice"))
 		var newest string

@@ -36,7 +36,7 @@ func TestTwoClocks(t *testing.T) {
 		{time.Hour, time.Minute, 401}, // was answered for an hour
 	} {
 		t.Run(fmt.Sprintf("%v ahead, after %v", row.ahead, row.after), func(t *testing.T) {
-			testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+			testdb.EachDialect(t, func(t *testing.T, db *gorm.DB) {
 				ours := testhost.New(t, db)
 				theirs := testhost.New(t, db, func(c *refreshtokens.Config) {
 					c.Clock = func() time.Time { return ours.Clock.Now().Add(row.ahead) }
@@ -52,7 +52,7 @@ func TestTwoClocks(t *testing.T) {
 
 // TestWrongClockPurgesNothing: a host whose clock is 31 days ahead would delete sessions that live.
 func TestWrongClockPurgesNothing(t *testing.T) {
-	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+	testdb.EachDialect(t, func(t *testing.T, db *gorm.DB) {
 		for _, row := range []struct {
 			ahead         time.Duration
 			warns, purges bool
@@ -90,7 +90,7 @@ func TestWrongClockPurgesNothing(t *testing.T) {
 // TestTableStaysBounded: without a Janitor, the logins themselves delete what is long over.
 func TestTableStaysBounded(t *testing.T) {
 	const logins, live = 1500, 10
-	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+	testdb.EachDialect(t, func(t *testing.T, db *gorm.DB) {
 		host := testhost.New(t, db, testhost.Strict, func(c *refreshtokens.Config) { c.SessionTTL = live * time.Second })
 		host.Clock.Set(time.Now().Add(-logins / 2 * time.Second)) // within an hour of the database's
 		for range logins {

@@ -21,7 +21,7 @@ type Config struct {
 
 	// Table is the name of the table, for a host that has a refresh_tokens table of its own, or two Plugins: each Plugin
 	// needs a table to itself. Default: the name that GORM's naming strategy gives, which is refresh_tokens. Letters,
-	// digits and underscores, at most 48; one dot after a schema's name is allowed. The host then migrates with
+	// digits and underscores, at most 48. For another schema, set PostgreSQL's search_path. The host then migrates with
 	// db.Table(name).AutoMigrate(models.All()...).
 	Table string
 
@@ -100,8 +100,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// tableName is a name that needs no quoting, with an optional schema before it.
-var tableName = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*\.)?[A-Za-z_][A-Za-z0-9_]*$`)
+// tableName is a name that needs no quoting.
+var tableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 func (c Config) validate() error {
 	var errs []error
@@ -110,7 +110,7 @@ func (c Config) validate() error {
 		errs = append(errs, err)
 	}
 	if c.Table != "" && (!tableName.MatchString(c.Table) || len(c.Table) > maxTableLength) {
-		bad("Table is %q and must be at most %d letters, digits and underscores, after a schema's name and a dot if need be", c.Table, maxTableLength)
+		bad("Table is %q and must be at most %d letters, digits and underscores", c.Table, maxTableLength)
 	}
 	if len(c.Secret) < minSecretLength {
 		bad("Secret has %d bytes and needs %d or more (RFC 7518 §3.2): make one with \"openssl rand -base64 32\"", len(c.Secret), minSecretLength)

@@ -40,8 +40,15 @@ func decide(presented refreshClaims, row *models.RefreshToken, arrived, grace in
 
 // repeats tells whether a token, if it is the live one, is too young to rotate. Tabs that race all get this token, so a slow
 // tab is at most one generation behind. The first token after a login is never too young.
+//
+// A token with a lifetime of its own that is short rotates at half of it at the latest: a host may have set a longer grace period
+// since it was minted.
 func repeats(presented refreshClaims, arrived, grace int64) bool {
-	return presented.Generation > 1 && isRecent(2*grace-1, presented.IssuedAt, arrived, grace)
+	window := 2*grace - 1
+	if lifetime := presented.ExpiresAt - presented.IssuedAt; lifetime > 0 {
+		window = min(window, lifetime/2)
+	}
+	return presented.Generation > 1 && isRecent(window, presented.IssuedAt, arrived, grace)
 }
 
 // isRecent tells whether a token was issued at most limit seconds ago. The clock of the host that issued it may be ahead of

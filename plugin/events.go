@@ -60,6 +60,7 @@ type Event struct {
 
 // emit logs an event and tells the host. A panic of the host's is logged: what happened has happened.
 func (s *Service) emit(ctx context.Context, event Event) {
+	ctx = context.WithoutCancel(ctx)
 	event.Time = s.config.Clock()
 	s.log(ctx, &event)
 	if s.config.OnEvent == nil {

@@ -16,7 +16,7 @@ func (s *Service) RevokeEveryone(ctx context.Context) (int64, error) {
 	var total int64
 	var last models.Text
 	for {
-		next, ended, err := s.store.RevokeBatch(ctx, last, now, s.cutoff(now), revokeBatch)
+		next, ended, err := s.store.RevokeBatch(ctx, last, now, revokeBatch)
 		total += ended
 		if err != nil {
 			return total, err

@@ -16,10 +16,10 @@ func (s *Service) Forget(ctx context.Context, subject string) (int64, error) {
 	ctx, cancel := detach(ctx)
 	defer cancel()
 	deleted, err := s.store.Forget(ctx, models.Text(subject))
+	s.forgetLive("")
 	if err != nil {
 		return 0, err
 	}
-	s.forgetLive("")
 	if deleted > 0 {
 		s.emitRevoked(ctx, Session{Subject: subject}, deleted, models.ReasonRevoked)
 	}

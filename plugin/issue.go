@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/seed-2f82c0fd/refreshtokens/internal/jose"
+	"github.com/seed-2f82c0fd/refreshtokens/internal/origin"
 	"github.com/seed-2f82c0fd/refreshtokens/models"
 )
 
@@ -40,7 +41,7 @@ func (s *Service) Issue(ctx context.Context, subject string, device Device, opti
 	if err := s.store.Create(ctx, row); err != nil {
 		return Tokens{}, err
 	}
-	if err := s.limitSessions(ctx, row); err != nil {
+	if err := s.limitSessions(origin.With(ctx, origin.Request{UserAgent: device.UserAgent, IP: device.IP}), row); err != nil {
 		return Tokens{}, err
 	}
 	if s.wantsEvents(ctx) {

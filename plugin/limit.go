@@ -7,15 +7,14 @@ import (
 )
 
 // limitSessions ends the subject's least recently used sessions beyond Config.MaxSessions, after a login has inserted its
-// own. Logins that run at once leave at most so many: the one that inserts last sees all of them. None ends a session that
-// would be among the newest, because what is beyond the limit of a part is beyond the limit of the whole.
+// own, which stays. Logins that run at once leave at most so many: the one that looks last sees all of them.
 //
 // Where that fails, it ends the new session again: nobody gets its tokens.
 func (s *Service) limitSessions(ctx context.Context, created *models.RefreshToken) error {
 	if s.config.MaxSessions == 0 {
 		return nil
 	}
-	err := s.endOldest(ctx, created.Subject)
+	err := s.endOldest(ctx, created)
 	if err != nil && !s.store.InTransaction() {
 		ctx, cancel := detach(ctx)
 		defer cancel()
@@ -24,24 +23,26 @@ func (s *Service) limitSessions(ctx context.Context, created *models.RefreshToke
 	return err
 }
 
-func (s *Service) endOldest(ctx context.Context, subject models.Text) error {
+func (s *Service) endOldest(ctx context.Context, created *models.RefreshToken) error {
 	now := s.now()
 	for {
-		rows, err := s.store.ListLive(ctx, subject, now, s.cutoff(now), s.config.MaxSessions, limitBatch)
+		rows, err := s.store.ListOthers(ctx, created.ID, created.Subject, now, s.cutoff(now), s.config.MaxSessions-1, limitBatch)
 		if err != nil {
 			return err
 		}
+		progress := false
 		for i := range rows {
-			ended, err := s.store.Revoke(ctx, rows[i].ID, subject, now, models.ReasonLimit)
+			ended, err := s.store.Revoke(ctx, rows[i].ID, rows[i].Subject, now, models.ReasonLimit)
 			if err != nil {
 				return err
 			}
 			if ended {
+				progress = true
 				s.forgetLive(string(rows[i].ID))
 				s.emitRevoked(ctx, s.session(&rows[i]), 1, models.ReasonLimit)
 			}
 		}
-		if len(rows) < limitBatch {
+		if len(rows) < limitBatch || !progress {
 			return nil
 		}
 	}

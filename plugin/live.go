@@ -19,7 +19,7 @@ import (
 // or a transaction of the host's does, it takes up to maxAge.
 func (s *Service) SessionLives(ctx context.Context, subject, id string, maxAge time.Duration) (bool, error) {
 	s.stats.liveLookups.Add(1)
-	if maxAge > 0 {
+	if maxAge > 0 && !s.onHostDB { // a transaction may be rolled back, or read an older snapshot
 		return s.remembered(ctx, subject, id, maxAge)
 	}
 	return s.askLives(ctx, subject, id)

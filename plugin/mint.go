@@ -54,7 +54,7 @@ func (s *Service) mint(row *models.RefreshToken, now int64, custom map[string]an
 func (s *Service) mintAccess(row *models.RefreshToken, authTime, now int64, data, custom map[string]any) (Token, error) {
 	claims := accessClaims{registered(row, jose.TypeAccess), s.parties()}
 	claims.IssuedAt, claims.AuthTime = now, authTime
-	claims.ExpiresAt = min(now+s.accessTTL, row.ExpiresAt)
+	claims.ExpiresAt = min(now+s.accessTTL, row.ExpiresAt, s.absoluteEnd(row.CreatedAt, row.AbsoluteLimit))
 	payload, err := jose.Merge(claims, data, custom)
 	if err != nil {
 		return Token{}, fmt.Errorf("%w: %w", ErrInvalidClaims, err)

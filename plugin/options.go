@@ -10,7 +10,7 @@ type SessionOption func(*sessionOptions)
 
 type sessionOptions struct {
 	data                   map[string]any
-	sessionTTL, refreshTTL time.Duration
+	sessionTTL, refreshTTL *time.Duration // nil: as configured
 }
 
 // WithData gives the session data of its own. It is fixed at login, and is in every access token of the session as claims,
@@ -25,13 +25,13 @@ func WithData(data map[string]any) SessionOption {
 
 // WithSessionTTL ends the session this long after its login, where that is sooner than Config.SessionTTL. Whole seconds.
 func WithSessionTTL(ttl time.Duration) SessionOption {
-	return func(o *sessionOptions) { o.sessionTTL = ttl }
+	return func(o *sessionOptions) { o.sessionTTL = &ttl }
 }
 
 // WithRefreshTTL ends the session when it lies unused this long, where that is shorter than Config.RefreshTTL. Whole seconds,
 // more than twice the grace period.
 func WithRefreshTTL(ttl time.Duration) SessionOption {
-	return func(o *sessionOptions) { o.refreshTTL = ttl }
+	return func(o *sessionOptions) { o.refreshTTL = &ttl }
 }
 
 // apply sets what the options say in a new session's claims. Errors: [ErrInvalidClaims], [ErrInvalidTTL].
@@ -42,20 +42,20 @@ func (s *Service) apply(claims *refreshClaims, device Device, options []SessionO
 	}
 	for _, ttl := range []struct {
 		name  string
-		value time.Duration
+		value *time.Duration
 		least time.Duration
 		to    *int64
 	}{
 		{"WithSessionTTL", o.sessionTTL, time.Second, &claims.AbsoluteLimit},
 		{"WithRefreshTTL", o.refreshTTL, max(time.Second, 2*s.config.GracePeriod+time.Second), &claims.IdleLimit},
 	} {
-		if ttl.value == 0 {
+		if ttl.value == nil {
 			continue
 		}
-		if ttl.value < ttl.least || ttl.value%time.Second != 0 {
-			return fmt.Errorf("%w: %s is %v and must be whole seconds, at least %v", ErrInvalidTTL, ttl.name, ttl.value, ttl.least)
+		if *ttl.value < ttl.least || *ttl.value%time.Second != 0 {
+			return fmt.Errorf("%w: %s is %v and must be whole seconds, at least %v", ErrInvalidTTL, ttl.name, *ttl.value, ttl.least)
 		}
-		*ttl.to = int64(ttl.value / time.Second)
+		*ttl.to = int64(*ttl.value / time.Second)
 	}
 	var err error
 	claims.Data, err = encodeData(string(clip(device.Name, maxDeviceName)), o.data)

@@ -158,7 +158,9 @@ func (r *refresh) ask(ctx context.Context, row *models.RefreshToken) error {
 		return nil
 	}
 	var err error
-	r.custom, err = r.customClaims(ctx, row)
+	asked := *row
+	asked.UserAgent, asked.IP = r.device.columns() // the device that asks, also where it gets the live token of another
+	r.custom, err = r.customClaims(ctx, &asked)
 	r.asked = err == nil
 	if errors.Is(err, ErrSubjectRefused) {
 		ctx = origin.With(ctx, origin.Request{UserAgent: r.device.UserAgent, IP: r.device.IP})

@@ -44,13 +44,13 @@ func (s *Service) RevokeSession(ctx context.Context, subject, id string) error {
 
 // reportRevoked tells of a session that was ended, and makes an error of one that was not there.
 func (s *Service) reportRevoked(ctx context.Context, ended bool, err error, session Session, why models.Reason) error {
+	s.forgetLive(session.ID) // also after an error: it may have been carried out
 	if err != nil {
 		return err
 	}
 	if !ended {
 		return ErrNotFound
 	}
-	s.forgetLive(session.ID)
 	s.emitRevoked(ctx, session, 1, why)
 	return nil
 }
@@ -71,12 +71,12 @@ func (s *Service) RevokeAll(ctx context.Context, subject string, except ...strin
 	}
 	ctx, cancel := detach(ctx)
 	defer cancel()
-	ended, err := s.store.RevokeAll(ctx, models.Text(subject), keep, s.now(), models.ReasonRevoked)
+	ended, unsure, err := s.store.RevokeAll(ctx, models.Text(subject), keep, s.now(), models.ReasonRevoked)
+	s.forgetLive("")
 	if err != nil {
 		return err
 	}
-	s.forgetLive("")
-	if ended > 0 {
+	if ended > 0 || unsure {
 		s.emitRevoked(ctx, Session{Subject: subject}, ended, models.ReasonRevoked)
 	}
 	return nil

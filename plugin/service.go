@@ -27,6 +27,7 @@ type Service struct {
 	store      *store.Store
 	ended      *endedSessions
 	live       *liveSessions
+	onHostDB   bool // made by WithDB
 	stats      *stats
 	accessKey  jose.Key
 	refreshKey jose.Key
@@ -95,7 +96,7 @@ const startTimeout = 10 * time.Second
 // to stay.
 func (s *Service) WithDB(db *gorm.DB) *Service {
 	with := *s
-	with.store, with.ended = s.store.WithDB(db), nil // what a transaction finds may be rolled back
+	with.store, with.ended, with.onHostDB = s.store.WithDB(db), nil, true // what a transaction finds may be rolled back
 	return &with
 }
 

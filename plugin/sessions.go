@@ -58,7 +58,7 @@ func (s *Service) Sessions(ctx context.Context, subject string) ([]Session, erro
 	ctx, cancel := detach(ctx)
 	defer cancel()
 	now := s.now()
-	rows, err := s.store.ListLive(ctx, models.Text(subject), now, s.cutoff(now), 0, maxSessionsListed)
+	rows, err := s.store.ListLive(ctx, models.Text(subject), now, s.cutoff(now), maxSessionsListed)
 	if err != nil {
 		return nil, err
 	}

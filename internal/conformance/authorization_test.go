@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"reflect"
 	"testing"
@@ -212,7 +213,7 @@ func TestLiveSessionWithin(t *testing.T) {
 	}
 	for name, revoke := range revocations {
 		t.Run(name, func(t *testing.T) {
-			testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+			testdb.EachDialect(t, func(t *testing.T, db *gorm.DB) {
 				host := testhost.New(t, db, func(c *refreshtokens.Config) { c.MaxSessions = 1 })
 				host.Router.GET("/live", host.RequireAuth(middleware.LiveSession(middleware.Within(time.Hour))), ok)
 				tokens := host.Login("alice")
@@ -312,4 +313,90 @@ type verifierOnly struct{}
 
 func (verifierOnly) VerifyAccess(string) (refreshtokens.Claims, error) {
 	return refreshtokens.Claims{}, nil
+}
+
+// TestShortestMaxAgeHolds, and what can't be meant is refused at start.
+func TestShortestMaxAgeHolds(t *testing.T) {
+	host := testhost.New(t, openSQLite(t))
+	host.Router.GET("/both", host.RequireAuth(middleware.AuthenticatedWithin(time.Minute), middleware.AuthenticatedWithin(24*time.Hour)), ok)
+	token := host.Login("alice").Access.Token
+	host.Clock.Advance(10 * time.Minute)
+	testhost.WantUnauthorized(t, host.Bearer(http.MethodGet, "/both", token), `Bearer error="insufficient_user_authentication", max_age="60"`)
+	for name, option := range map[string]func(){
+		"zero":            func() { middleware.AuthenticatedWithin(0) },
+		"negative":        func() { middleware.AuthenticatedWithin(-time.Minute) },
+		"negative Within": func() { middleware.Within(-time.Second) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s did not panic", name)
+				}
+			}()
+			option()
+		}()
+	}
+}
+
+// TestScopeIsExact: a claim whose name differs in case grants nothing.
+func TestScopeIsExact(t *testing.T) {
+	host := testhost.New(t, openSQLite(t))
+	host.Router.GET("/mail", host.RequireAuth(middleware.Scope("mail.read")), ok)
+	for _, name := range []string{"SCOPE", "\u017fcope"} {
+		token := issue(t, host, plugin.Device{}, plugin.WithData(map[string]any{name: "mail.read"})).Access.Token
+		testhost.WantAnswer(t, host.Bearer(http.MethodGet, "/mail", token), http.StatusForbidden, forbiddenBody)
+	}
+}
+
+// TestSessionRoutesAreForSomebody: Optional lets no stranger list or end sessions.
+func TestSessionRoutesAreForSomebody(t *testing.T) {
+	host := testhost.New(t, openSQLite(t))
+	host.Register(host.Router.Group("/v2"), refreshtokens.ForSessionRoutes(middleware.Optional()))
+	for _, route := range [][2]string{{"GET", ""}, {"DELETE", ""}, {"DELETE", "?except=current"}, {"DELETE", "/"}, {"DELETE", "/0190a5a0-0000-7000-8000-000000000000"}} {
+		testhost.WantUnauthorized(t, host.Do(route[0], "/v2/auth/refresh-tokens"+route[1], nil), "Bearer")
+	}
+}
+
+// TestMemoryOfLiveSessionsHoldsNoSnapshot: what a transaction of the host's sees is not remembered for others.
+func TestMemoryOfLiveSessionsHoldsNoSnapshot(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		host := testhost.New(t, db)
+		tx := db.Begin()
+		tokens, err := host.WithDB(tx).Issue(t.Context(), "alice", plugin.Device{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lives, err := host.WithDB(tx).SessionLives(t.Context(), "alice", tokens.SessionID, time.Hour); !lives || err != nil {
+			t.Errorf("in the transaction: %v, %v", lives, err)
+		}
+		tx.Rollback()
+		if lives, err := host.Service().SessionLives(t.Context(), "alice", tokens.SessionID, time.Hour); lives || err != nil {
+			t.Errorf("a session that was rolled back: %v, %v", lives, err)
+		}
+	})
+}
+
+// TestRevocationThatFailedIsNotRemembered: it may have been carried out, whatever the broken connection said.
+func TestRevocationThatFailedIsNotRemembered(t *testing.T) {
+	db := openSQLite(t)
+	host := testhost.New(t, db)
+	tokens := host.Login("alice")
+	lives := func() bool {
+		lives, err := host.Service().SessionLives(t.Context(), "alice", tokens.SessionID, time.Hour)
+		if err != nil {
+			t.Error(err)
+		}
+		return lives
+	}
+	lives()
+	err := db.Callback().Update().After("*").Register("test:break", func(db *gorm.DB) { _ = db.AddError(io.ErrUnexpectedEOF) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := host.RevokeSession(t.Context(), "alice", tokens.SessionID); err == nil {
+		t.Error("no error")
+	}
+	if lives() {
+		t.Error("it lives")
+	}
 }

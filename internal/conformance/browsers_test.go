@@ -95,7 +95,7 @@ func (s *httpServer) Arrive(now time.Duration, host int, token browsers.Token) f
 // exactly once.
 func TestWindowsOfTabs(t *testing.T) {
 	const windows = 25 // for each network
-	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+	testdb.EachDialect(t, func(t *testing.T, db *gorm.DB) {
 		pauseStatements(t, db)
 		random := rand.New(rand.NewPCG(3, 4))
 		for _, network := range browsers.Networks {

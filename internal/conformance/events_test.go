@@ -245,3 +245,37 @@ func TestNothingHappenedNoEvent(t *testing.T) {
 		t.Errorf("stats are %+v", stats)
 	}
 }
+
+// TestEventsOutlastTheirRequest: the handler's context goes on when the client hangs up, and each event of a request has its
+// device.
+func TestEventsOutlastTheirRequest(t *testing.T) {
+	hangUp := func() {}
+	var refusal error
+	host := testhost.New(t, openSQLite(t), func(c *refreshtokens.Config) {
+		c.MaxSessions = 1
+		c.Claims = func(context.Context, plugin.Session) (map[string]any, error) { return nil, refusal }
+		c.OnEvent = func(ctx context.Context, event plugin.Event) {
+			hangUp()
+			if ctx.Err() != nil {
+				t.Errorf("%s %s: %v", event.Kind, event.Reason, ctx.Err())
+			}
+			if event.Device.IP == "" {
+				t.Errorf("%s %s has no device", event.Kind, event.Reason)
+			}
+		}
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	hangUp = cancel
+	if _, err := host.Issue(ctx, "alice", plugin.Device{IP: "192.0.2.1"}); err != nil {
+		t.Error(err)
+	}
+	ctx, cancel = context.WithCancel(t.Context())
+	hangUp = func() {}
+	tokens, err := host.Issue(ctx, "alice", plugin.Device{IP: "192.0.2.1"}) // ends the first
+	if err != nil {
+		t.Error(err)
+	}
+	hangUp = cancel
+	refusal = plugin.ErrSubjectRefused
+	host.WantRefresh(tokens.Refresh.Token, http.StatusUnauthorized)
+}

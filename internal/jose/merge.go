@@ -30,8 +30,10 @@ func Merge(ours any, custom ...map[string]any) ([]byte, error) {
 		}
 		all = maps.Clone(all)
 		for name, value := range claims {
-			if _, twice := all[name]; twice {
-				return nil, fmt.Errorf("%q is in the session's data and in the Claims callback's answer", name)
+			for other := range all {
+				if strings.EqualFold(name, other) {
+					return nil, fmt.Errorf("%q is in the session's data and in the Claims callback's answer", name)
+				}
 			}
 			all[name] = value
 		}

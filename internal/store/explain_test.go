@@ -48,10 +48,11 @@ func TestIndexesAreUsed(t *testing.T) {
 				{"revoke", func() error { _, err := rows.Revoke(ctx, id, "subject 0", 1, models.ReasonLogout); return err }, primary},
 				{"revoke reused", func() error { _, err := rows.RevokeReused(ctx, id, "subject 0", 1, 1); return err }, primary},
 				{"revoke all", func() error {
-					_, err := rows.RevokeAll(ctx, "subject 1", []models.Text{id}, 1, models.ReasonRevoked)
+					_, _, err := rows.RevokeAll(ctx, "subject 1", []models.Text{id}, 1, models.ReasonRevoked)
 					return err
 				}, subject},
-				{"list", func() error { _, err := rows.ListLive(ctx, "subject 1", 1, 1, 0, 200); return err }, subject},
+				{"list", func() error { _, err := rows.ListLive(ctx, "subject 1", 1, 1, 200); return err }, subject},
+				{"list others", func() error { _, err := rows.ListOthers(ctx, id, "subject 1", 1, 1, 4, 100); return err }, subject},
 				{"forget", func() error { _, err := rows.Forget(ctx, "subject 2"); return err }, subject},
 				{"purge", func() error { _, err := rows.PurgeBatch(ctx, size/100, 10); return err }, created},
 			} {

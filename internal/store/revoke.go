@@ -30,22 +30,21 @@ func (s *Store) RevokeReused(ctx context.Context, id, subject models.Text, spent
 	return endedOne(s.revoke(ctx, now, models.ReasonReuse, bySession+" AND generation > ?", id, subject, spent))
 }
 
-// RevokeAll ends every session of the subject's but those in except.
-func (s *Store) RevokeAll(ctx context.Context, subject models.Text, except []models.Text, now int64, why models.Reason) (int64, error) {
+// RevokeAll ends every session of the subject's but those in except. It returns how many the last try ended, and whether an
+// earlier one may have ended some.
+func (s *Store) RevokeAll(ctx context.Context, subject models.Text, except []models.Text, now int64, why models.Reason) (ended int64, unsure bool, err error) {
 	condition, args := "subject = ? AND revoked_at = 0", []any{subject}
 	if len(except) > 0 {
 		condition, args = condition+" AND id NOT IN ?", append(args, padded(except))
 	}
-	ended, _, err := s.revoke(ctx, now, why, condition, args...)
-	return ended, err
+	return s.revoke(ctx, now, why, condition, args...)
 }
 
-// RevokeBatch ends up to limit sessions of anybody's that were created after the cutoff, in the order of their ids, from the
-// one after last. It returns the last id that it looked at, which is empty where there is none left, and how many it ended.
-func (s *Store) RevokeBatch(ctx context.Context, last models.Text, now, cutoff int64, limit int) (models.Text, int64, error) {
+// RevokeBatch ends up to limit sessions of anybody's, in the order of their ids, from the one after last. It asks no clock. It returns the last id that it looked at, which is empty where there is none left, and how many it ended.
+func (s *Store) RevokeBatch(ctx context.Context, last models.Text, now int64, limit int) (models.Text, int64, error) {
 	var ids []models.Text
 	result, _ := s.retry(ctx, again, func() *gorm.DB {
-		db := primary(s.on(ctx, s.prepared, &models.RefreshToken{})).Where("revoked_at = 0 AND created_at > ?", cutoff)
+		db := primary(s.on(ctx, s.prepared, &models.RefreshToken{})).Where("revoked_at = 0")
 		if last != "" {
 			db = db.Where("id > ?", last)
 		}

@@ -190,7 +190,7 @@ func TestRevokeAllAndListLive(t *testing.T) {
 		newest.IssuedAt = 101
 		create(t, rows, row(idA, "alice"), newest, row(idC, "bob"))
 		ids := func(subject models.Text, now, cutoff int64) string {
-			found, err := rows.ListLive(t.Context(), subject, now, cutoff, 0, 200)
+			found, err := rows.ListLive(t.Context(), subject, now, cutoff, 200)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -209,13 +209,13 @@ func TestRevokeAllAndListLive(t *testing.T) {
 				t.Errorf("%+v: %q", test, got)
 			}
 		}
-		if _, err := rows.RevokeAll(t.Context(), "alice", []models.Text{idA, idC}, 150, models.ReasonRevoked); err != nil {
+		if _, _, err := rows.RevokeAll(t.Context(), "alice", []models.Text{idA, idC}, 150, models.ReasonRevoked); err != nil {
 			t.Error(err)
 		}
 		if got := ids("alice", 150, 0) + ids("bob", 150, 0); got != "ac" {
 			t.Errorf("live: %q", got)
 		}
-		if _, err := rows.RevokeAll(t.Context(), "alice", nil, 150, models.ReasonRevoked); err != nil {
+		if _, _, err := rows.RevokeAll(t.Context(), "alice", nil, 150, models.ReasonRevoked); err != nil {
 			t.Error(err)
 		}
 		if got := ids("alice", 150, 0) + ids("bob", 150, 0); got != "c" {

@@ -158,6 +158,15 @@ func Each(t *testing.T, test func(t *testing.T, db *gorm.DB), configure ...func(
 	}
 }
 
+// EachDialect runs test as a subtest on an empty, migrated database of every dialect, also with [Matrix] set. It is for tests
+// that take long, and in which the engine's settings make no difference.
+func EachDialect(t *testing.T, test func(t *testing.T, db *gorm.DB)) {
+	t.Helper()
+	for _, engine := range Engines() {
+		t.Run(engine.Name, func(t *testing.T) { test(t, Open(t, engine.Open(t), &gorm.Config{})) })
+	}
+}
+
 // Open opens a database and migrates it. It logs nothing unless config has a logger.
 func Open(t testing.TB, dialector gorm.Dialector, config *gorm.Config) *gorm.DB {
 	t.Helper()

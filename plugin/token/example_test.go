@@ -33,6 +33,19 @@ func ExampleNewVerifier() {
 	// Output: 401
 }
 
+// TestVerifierHasAClock, by which AuthenticatedWithin counts.
+func TestVerifierHasAClock(t *testing.T) {
+	host := testhost.New(t, testdb.Open(t, testdb.SQLite(t), &gorm.Config{}))
+	verifier, err := token.NewVerifier(token.Config{Secret: []byte(testhost.Secret), Clock: host.Clock.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	host.Router.GET("/fresh", middleware.RequireAuth(verifier, middleware.AuthenticatedWithin(time.Minute)), func(c *gin.Context) { c.Status(http.StatusOK) })
+	if got := host.Bearer(http.MethodGet, "/fresh", host.Login("alice").Access.Token).Code; got != http.StatusOK {
+		t.Errorf("a login of this second answered %d", got)
+	}
+}
+
 // TestVerifierAgreesWithTheIssuer: it accepts what a Plugin with the same settings issued, and nothing else.
 func TestVerifierAgreesWithTheIssuer(t *testing.T) {
 	host := testhost.New(t, testdb.Open(t, testdb.SQLite(t), &gorm.Config{}), func(c *refreshtokens.Config) {

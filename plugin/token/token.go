@@ -56,7 +56,11 @@ type Config struct {
 type Verifier struct {
 	key       jose.Key
 	validator *jwt.Validator
+	clock     func() time.Time
 }
+
+// Now returns the time, by the configured clock.
+func (v *Verifier) Now() time.Time { return v.clock() }
 
 // minSecret is RFC 7518 §3.2's, in bytes.
 const minSecret = 32
@@ -78,7 +82,7 @@ func NewVerifier(config Config) (*Verifier, error) {
 	if config.Audience != "" {
 		options = append(options, jwt.WithAudience(config.Audience))
 	}
-	return &Verifier{jose.NewKey(bytes.Clone(config.Secret)), jwt.NewValidator(options...)}, nil
+	return &Verifier{jose.NewKey(bytes.Clone(config.Secret)), jwt.NewValidator(options...), config.Clock}, nil
 }
 
 // VerifyAccess returns the claims of an access token. It asks no database, so a token outlives its session's end by up to
