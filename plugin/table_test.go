@@ -16,7 +16,7 @@ import (
 
 // TestTwoTables: two Plugins on one database, with a table each, know nothing of each other's sessions.
 func TestTwoTables(t *testing.T) {
-	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+	testdb.EachDialect(t, func(t *testing.T, db *gorm.DB) {
 		if err := db.Table("admin_sessions").AutoMigrate(models.All()...); err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +45,7 @@ func TestTwoTables(t *testing.T) {
 
 // TestTableOfTheHosts: New leaves a refresh_tokens table of the host's alone and says what to do.
 func TestTableOfTheHosts(t *testing.T) {
-	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+	testdb.EachDialect(t, func(t *testing.T, db *gorm.DB) {
 		if err := db.Migrator().DropTable("refresh_tokens"); err != nil {
 			t.Fatal(err)
 		}

@@ -21,7 +21,7 @@ import (
 func TestWithDBStaysOnItsConnection(t *testing.T) {
 	for _, prepare := range []bool{false, true} {
 		t.Run(fmt.Sprintf("PrepareStmt=%t", prepare), func(t *testing.T) {
-			testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+			testdb.EachDialect(t, func(t *testing.T, db *gorm.DB) {
 				host := testhost.New(t, db)
 				pool, err := db.DB()
 				if err != nil {

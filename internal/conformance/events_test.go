@@ -18,6 +18,7 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens"
 	"github.com/seed-2f82c0fd/refreshtokens/internal/testdb"
 	"github.com/seed-2f82c0fd/refreshtokens/internal/testhost"
+	"github.com/seed-2f82c0fd/refreshtokens/models"
 	"github.com/seed-2f82c0fd/refreshtokens/plugin"
 )
 
@@ -135,7 +136,7 @@ func TestEvents(t *testing.T) {
 		}
 		wantEvents(t, &d, "a login that failed")
 		refusal = nil
-		if err := db.Exec("UPDATE refresh_tokens SET created_at = 1").Error; err != nil {
+		if err := db.Model(&models.RefreshToken{}).Where("1 = 1").UpdateColumn("created_at", 1).Error; err != nil {
 			t.Fatal(err)
 		}
 		if _, err := host.Purge(t.Context()); err != nil {

@@ -241,7 +241,7 @@ func TestMaxSessions(t *testing.T) {
 // TestOldAndNewBinariesSideBySide: on the migrated table, an older binary's INSERT and UPDATE leave sessions that this one
 // goes on with, and the reverse.
 func TestOldAndNewBinariesSideBySide(t *testing.T) {
-	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+	testdb.EachDialect(t, func(t *testing.T, db *gorm.DB) {
 		host := testhost.New(t, db)
 		now := host.Clock.Now().Unix()
 		// As the first version wrote it.

@@ -159,11 +159,17 @@ func Each(t *testing.T, test func(t *testing.T, db *gorm.DB), configure ...func(
 }
 
 // EachDialect runs test as a subtest on an empty, migrated database of every dialect, also with [Matrix] set. It is for tests
-// that take long, and in which the engine's settings make no difference.
-func EachDialect(t *testing.T, test func(t *testing.T, db *gorm.DB)) {
+// that take long, or that name the table, and in which GORM's settings make no difference.
+func EachDialect(t *testing.T, test func(t *testing.T, db *gorm.DB), configure ...func(*gorm.Config)) {
 	t.Helper()
 	for _, engine := range Engines() {
-		t.Run(engine.Name, func(t *testing.T) { test(t, Open(t, engine.Open(t), &gorm.Config{})) })
+		t.Run(engine.Name, func(t *testing.T) {
+			config := &gorm.Config{}
+			for _, c := range configure {
+				c(config)
+			}
+			test(t, Open(t, engine.Open(t), config))
+		})
 	}
 }
 
