@@ -154,7 +154,7 @@ func (r *refresh) decideByRow(ctx context.Context) (tokens Tokens, settled bool,
 
 // ask asks the Claims callback about the session of row, once in a refresh. A refusal ends the session.
 func (r *refresh) ask(ctx context.Context, row *models.RefreshToken) error {
-	if r.asked {
+	if r.asked || r.config.Claims == nil {
 		return nil
 	}
 	var err error

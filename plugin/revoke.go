@@ -11,8 +11,9 @@ import (
 )
 
 // Revoke ends the session of a refresh token. The token may be spent. It may also have expired, if it was spent before: then
-// its session may have moved on and still be live. An unspent token that has expired is of a session that idled out. Errors: [ErrNotFound], with the cause, where the
-// token is not of a live session; or the database's. Once it has returned nil, no token of that session can be refreshed.
+// its session may have moved on and still be live. An unspent token that has expired is of a session that idled out. Once Revoke
+// has returned nil, no token of that session can be refreshed. Errors: [ErrNotFound], with the cause, if the token is not of a
+// live session; or the database's.
 func (s *Service) Revoke(ctx context.Context, token string) error {
 	now := s.now()
 	claims, err := s.readRefresh(token, now)
