@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,26 +71,32 @@ func New(config Config) (*Plugin, error) {
 //	DELETE auth/refresh-tokens/:id   Bearer → 204, ends one of the caller's sessions
 //	DELETE auth/refresh-tokens       Bearer → 204, ends all of them; ?except=current keeps this one
 //
-// No answer may be cached.
-func (p *Plugin) Register(router gin.IRouter, options ...RegisterOption) {
+// No answer may be cached. [WithCookies] carries the refresh token in a cookie instead of bodies. The Group that is returned
+// knows how the group carries tokens; a host whose groups all use bodies doesn't need it.
+func (p *Plugin) Register(router gin.IRouter, options ...RegisterOption) *Group {
 	var o registerOptions
 	for _, option := range options {
 		option(&o)
 	}
-	bearer := p.RequireAuth(append(o.sessionRoutes, middleware.LiveSession())...)
-	group := router.Group("/auth", httpapi.NoStore)
-	group.POST("/refresh-tokens", p.refresh)
-	group.POST("/logout", p.logout)
-	group.GET("/refresh-tokens", bearer, p.needSubject, p.list)
-	group.DELETE("/refresh-tokens/:id", bearer, p.needSubject, p.revokeOne)
-	group.DELETE("/refresh-tokens/", bearer, p.needSubject, p.refuseEmptyID)
-	group.DELETE("/refresh-tokens", bearer, p.needSubject, p.revokeAll)
+	routes := router.Group("/auth", httpapi.NoStore)
+	group := newGroup(p, routes, o.cookies)
+	auth := group.RequireAuth(append(o.sessionRoutes, middleware.LiveSession())...)
+	routes.POST("/refresh-tokens", group.Protect, group.refresh)
+	routes.POST("/logout", group.Protect, group.logout)
+	routes.GET("/refresh-tokens", auth, p.needSubject, p.list)
+	routes.DELETE("/refresh-tokens/:id", auth, p.needSubject, p.revokeOne)
+	routes.DELETE("/refresh-tokens/", auth, p.needSubject, p.refuseEmptyID)
+	routes.DELETE("/refresh-tokens", auth, p.needSubject, p.revokeAll)
+	return group
 }
 
 // RegisterOption is an option of [Plugin.Register].
 type RegisterOption func(*registerOptions)
 
-type registerOptions struct{ sessionRoutes []middleware.Option }
+type registerOptions struct {
+	sessionRoutes []middleware.Option
+	cookies       *Cookies
+}
 
 // ForSessionRoutes makes the three Bearer routes ask for more, for instance for a login that is fresh, before a session can be
 // ended (OWASP ASVS 5.0, 7.5.2):
@@ -208,26 +215,30 @@ func requestContext(c *gin.Context) context.Context {
 	return origin.With(c.Request.Context(), origin.Request{UserAgent: c.Request.UserAgent(), IP: c.ClientIP()})
 }
 
-func (p *Plugin) refresh(c *gin.Context) {
-	refreshToken, err := httpapi.RefreshToken(c)
+func (g *Group) refresh(c *gin.Context) {
+	refreshToken, err := g.refreshToken(c)
 	if err != nil {
-		p.fail(c, err)
+		g.plugin.fail(c, err)
 		return
 	}
-	tokens, err := p.Refresh(c.Request.Context(), refreshToken, DeviceOf(c))
+	tokens, err := g.plugin.Refresh(c.Request.Context(), refreshToken, DeviceOf(c))
 	if err != nil {
-		p.fail(c, err)
+		g.plugin.fail(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, tokens)
+	g.WriteTokens(c, http.StatusOK, tokens)
 }
 
-func (p *Plugin) logout(c *gin.Context) {
-	refreshToken, err := httpapi.RefreshToken(c)
+func (g *Group) logout(c *gin.Context) {
+	refreshToken, err := g.refreshToken(c)
 	if err == nil {
-		err = p.Revoke(requestContext(c), refreshToken)
+		err = g.plugin.Revoke(requestContext(c), refreshToken)
 	}
-	p.noContent(c, err)
+	// Whoever logs out wants the cookies gone, also those of a session that is over. Only a fault of ours keeps them, for the next try.
+	if g.cookies != nil && !isFault(err) {
+		g.cookies.Clear(c)
+	}
+	g.plugin.noContent(c, err)
 }
 
 // listed is a session in the answer of the list route.
@@ -287,14 +298,22 @@ func (p *Plugin) noContent(c *gin.Context, err error) {
 	c.Status(http.StatusNoContent)
 }
 
+type clientError struct{ err, answer error }
+
 // clientErrors are the Service's errors that are the client's doing. Any other is a 500.
-var clientErrors = []struct{ err, answer error }{
+var clientErrors = []clientError{
 	{plugin.ErrNotFound, httpapi.ErrNotFound}, // first: it may wrap the reason, which is one of the others
 	{plugin.ErrInvalidToken, httpapi.ErrInvalidToken},
 	{plugin.ErrExpired, httpapi.ErrInvalidToken},
 	{plugin.ErrReused, httpapi.ErrInvalidToken},
 	{plugin.ErrRevoked, httpapi.ErrInvalidToken},
 	{plugin.ErrSubjectRefused, httpapi.ErrInvalidToken},
+}
+
+// isFault tells whether err is none of the client's doing.
+func isFault(err error) bool {
+	return err != nil && !errors.Is(err, httpapi.ErrNoToken) && !errors.Is(err, httpapi.ErrInvalidToken) &&
+		!slices.ContainsFunc(clientErrors, func(known clientError) bool { return errors.Is(err, known.err) })
 }
 
 func (p *Plugin) fail(c *gin.Context, err error) {

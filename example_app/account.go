@@ -26,7 +26,7 @@ const (
 )
 
 // register creates a user and logs them in. Both happen in one transaction.
-func (a *app) register(c *gin.Context) {
+func (a group) register(c *gin.Context) {
 	const wrongBody = "The body must be a JSON object with the strings name, email and password, and may have the string device " +
 		"and the boolean remember"
 	var name, email, password string
@@ -72,7 +72,7 @@ func (a *app) register(c *gin.Context) {
 		a.broken(c, err)
 		return
 	}
-	answerTokens(c, http.StatusCreated, &u, tokens)
+	a.answerTokens(c, http.StatusCreated, &u, tokens)
 }
 
 // show answers the caller's own user.

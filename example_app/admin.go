@@ -53,7 +53,7 @@ const impersonationTTL = time.Hour
 
 // impersonate starts a session of the user's for the admin. The user sees it in the list of sessions. Claims refuses it where
 // the user is an admin.
-func (a *app) impersonate(c *gin.Context) {
+func (a group) impersonate(c *gin.Context) {
 	adminID := middleware.Subject(c)
 	device := refreshtokens.DeviceOf(c)
 	device.Name = "Administrator"
@@ -69,7 +69,7 @@ func (a *app) impersonate(c *gin.Context) {
 		return
 	}
 	a.logger.InfoContext(c.Request.Context(), "impersonation", "admin", adminID, "user", impersonated.ID, "session", tokens.SessionID)
-	answerTokens(c, http.StatusOK, impersonated, tokens)
+	a.answerTokens(c, http.StatusOK, impersonated, tokens)
 }
 
 // withUser runs do in a transaction that locks the row of the user in the path, and reports whether that went well. If not, it

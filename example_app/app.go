@@ -15,7 +15,6 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/seed-2f82c0fd/refreshtokens"
-	"github.com/seed-2f82c0fd/refreshtokens/middleware"
 	"github.com/seed-2f82c0fd/refreshtokens/models"
 )
 
@@ -51,6 +50,11 @@ func newApp(db *gorm.DB, settings config, logger *slog.Logger) (*app, error) {
 		return nil, errors.New("ADMIN_EMAIL must be an email address")
 	}
 
+	cookies := settings.cookies()
+	if err := cookies.Validate(); err != nil {
+		return nil, fmt.Errorf("BASE_URL or TRUSTED_ORIGINS: %w", err)
+	}
+
 	pluginConfig := settings.plugin()
 	pluginConfig.DB = db
 	pluginConfig.Logger = logger
@@ -75,26 +79,10 @@ func newApp(db *gorm.DB, settings config, logger *slog.Logger) (*app, error) {
 	a.router.GET("/healthz", a.health)
 	a.router.GET("/metrics", metrics.handler(a.auth))
 
-	v1 := a.router.Group("/v1")
-	a.auth.Register(v1)
-	v1.POST("/auth/register", a.register)
-	v1.POST("/auth/login", a.login)
-	a.registerUsers(v1)
+	a.router.Use(allowOrigins(settings.TrustedOrigins))
+	a.addRoutes(a.router.Group("/v1"))
+	a.addRoutes(a.router.Group("/web"), refreshtokens.WithCookies(cookies))
 	return a, nil
-}
-
-// registerUsers adds the routes for who is logged in. LiveSession makes a log-out, or a ban, take effect at once.
-func (a *app) registerUsers(v1 gin.IRouter) {
-	live, self := middleware.LiveSession(), middleware.Allow(isSelf)
-	v1.GET("/users/me", a.auth.RequireAuth(live), a.show)
-	v1.PATCH("/users/me", a.auth.RequireAuth(live, self), a.changePassword)
-	v1.DELETE("/users/me", a.auth.RequireAuth(live, self, middleware.AuthenticatedWithin(freshness)), a.remove)
-	v1.POST("/auth/reauthenticate", a.auth.RequireAuth(live, self), a.reauthenticate)
-
-	admins := v1.Group("/users", a.auth.RequireAuth(live, self, middleware.Allow(isAdmin)))
-	admins.GET("", a.listUsers)
-	admins.POST("/:id/ban", a.ban)
-	admins.POST("/:id/impersonate", a.impersonate)
 }
 
 func (a *app) health(c *gin.Context) {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"reflect"
 	"regexp"
 	"testing"
 	"time"
@@ -27,6 +28,7 @@ func parse(t *testing.T, args ...string) (config, string) {
 func TestDefaults(t *testing.T) {
 	for _, name := range []string{
 		"ADDR", "DATABASE_URL", "JWT_SECRET", "ACCESS_TTL", "REFRESH_TTL", "SESSION_TTL", "GRACE_PERIOD", "MAX_SESSIONS", "ADMIN_EMAIL",
+		"BASE_URL", "TLS_CERT_FILE", "TLS_KEY_FILE", "TRUSTED_ORIGINS", "ACCESS_COOKIE",
 	} {
 		t.Setenv(name, "")
 		if err := os.Unsetenv(name); err != nil {
@@ -37,8 +39,9 @@ func TestDefaults(t *testing.T) {
 	want := config{
 		Addr: ":8080", DatabaseURL: "example.db",
 		AccessTTL: 15 * time.Minute, RefreshTTL: 168 * time.Hour, SessionTTL: 720 * time.Hour, GracePeriod: 30 * time.Second,
+		BaseURL: "http://localhost:8080",
 	}
-	if settings != want {
+	if !reflect.DeepEqual(settings, want) {
 		t.Errorf("settings are %+v\nwant %+v", settings, want)
 	}
 
@@ -47,6 +50,10 @@ func TestDefaults(t *testing.T) {
 		{"addr", `":8080"`, "ADDR"},
 		{"database-url", `"example.db"`, "DATABASE_URL"},
 		{"jwt-secret", "STRING", "JWT_SECRET"},
+		{"base-url", `"http://localhost:8080"`, "BASE_URL"},
+		{"tls-cert-file", "STRING", "TLS_CERT_FILE"},
+		{"tls-key-file", "STRING", "TLS_KEY_FILE"},
+		{"trusted-origins", "TRUSTED-ORIGINS,...", "TRUSTED_ORIGINS"},
 		{"access-ttl", "15m", "ACCESS_TTL"},
 		{"refresh-ttl", "168h", "REFRESH_TTL"},
 		{"session-ttl", "720h", "SESSION_TTL"},

@@ -16,7 +16,7 @@ const (
 	tooManyLogins = "Too many logins, try again in a minute"
 )
 
-func (a *app) login(c *gin.Context) {
+func (a group) login(c *gin.Context) {
 	const wrongBody = "The body must be a JSON object with the strings email and password, and may have the string device " +
 		"and the boolean remember"
 	var email, password string
@@ -60,7 +60,7 @@ func (a *app) login(c *gin.Context) {
 		a.broken(c, err)
 		return
 	}
-	answerTokens(c, http.StatusOK, u, tokens)
+	a.answerTokens(c, http.StatusOK, u, tokens)
 }
 
 // logIn starts a session of the user whose password was right. It returns [plugin.ErrSubjectRefused] where the password was
@@ -93,12 +93,4 @@ func (a *app) tooManyLogins(c *gin.Context, email string) bool {
 func failLogin(c *gin.Context) {
 	c.Header("WWW-Authenticate", "Bearer")
 	fail(c, http.StatusUnauthorized, wrongLogin)
-}
-
-func answerTokens(c *gin.Context, status int, u *user, tokens plugin.Tokens) {
-	c.Header("Cache-Control", "no-store")
-	c.JSON(status, struct {
-		User   *user         `json:"user"`
-		Tokens plugin.Tokens `json:"tokens"`
-	}{u, tokens})
 }

@@ -16,7 +16,7 @@ const freshness = 5 * time.Minute
 
 // reauthenticate checks the caller's password again, and answers an access token that says so (RFC 9470). The session stays
 // what it is.
-func (a *app) reauthenticate(c *gin.Context) {
+func (a group) reauthenticate(c *gin.Context) {
 	const wrongBody = "The body must be a JSON object with the string password"
 	var password string
 	if !bind(c, fields{"password": &password}, wrongBody) {
@@ -56,6 +56,7 @@ func (a *app) reauthenticate(c *gin.Context) {
 		a.failCaller(c, err)
 		return
 	}
-	c.Header("Cache-Control", "no-store")
-	c.JSON(http.StatusOK, gin.H{"access": access})
+	if tokens, ok := a.tokens.SetCookies(c, plugin.Tokens{Access: access}); ok {
+		c.JSON(http.StatusOK, gin.H{"access": tokens.Access})
+	}
 }

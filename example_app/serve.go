@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -20,6 +21,12 @@ type serve struct{}
 
 // Run serves until ctx is done, and then finishes the requests that are under way.
 func (serve) Run(ctx context.Context, settings config, logger *slog.Logger, terminal *kong.Kong) error {
+	if (settings.TLSCertFile == "") != (settings.TLSKeyFile == "") {
+		return errors.New("TLS_CERT_FILE and TLS_KEY_FILE need each other")
+	}
+	if settings.TLSCertFile != "" && !strings.HasPrefix(settings.BaseURL, "https://") {
+		return errors.New("BASE_URL must be the https:// URL that browsers use, because TLS_CERT_FILE is set")
+	}
 	if settings.JWTSecret == "" {
 		settings.JWTSecret = rand.Text() + rand.Text()
 		logger.Warn("JWT_SECRET is not set: using a random one, so every login ends with this process")
@@ -51,10 +58,16 @@ func (serve) Run(ctx context.Context, settings config, logger *slog.Logger, term
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
 	go func() { _ = app.auth.Janitor(ctx, time.Hour) }()
-	_, _ = fmt.Fprintf(terminal.Stdout, "Listening. Try:\n\n%s\n\n", curl(listener.Addr()))
+	_, _ = fmt.Fprintf(terminal.Stdout, "Listening on %s. Try:\n\n%s\n\n", listener.Addr(), curl(settings, listener.Addr()))
 
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	go func() {
+		if settings.TLSCertFile != "" {
+			failed <- server.ServeTLS(listener, settings.TLSCertFile, settings.TLSKeyFile)
+			return
+		}
+		failed <- server.Serve(listener)
+	}()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve: %w", err)
@@ -70,8 +83,12 @@ func (serve) Run(ctx context.Context, settings config, logger *slog.Logger, term
 }
 
 // curl is a command that works as soon as the server listens.
-func curl(addr net.Addr) string {
-	_, port, _ := net.SplitHostPort(addr.String())
-	return fmt.Sprintf(`curl -s localhost:%s/v1/auth/register -H 'Content-Type: application/json' `+
-		`-d '{"name":"Ada","email":"ada@example.com","password":"correct horse 1"}'`, port)
+func curl(settings config, addr net.Addr) string {
+	base := settings.BaseURL
+	if settings.TLSCertFile == "" {
+		_, port, _ := net.SplitHostPort(addr.String())
+		base = "http://localhost:" + port
+	}
+	return fmt.Sprintf(`curl -s %s/v1/auth/register -H 'Content-Type: application/json' `+
+		`-d '{"name":"Ada","email":"ada@example.com","password":"correct horse 1"}'`, base)
 }

@@ -1,8 +1,10 @@
 package middleware
 
 import (
+	"net/http"
 	"time"
 
+	"github.com/seed-2f82c0fd/refreshtokens/internal/httpapi"
 	"github.com/seed-2f82c0fd/refreshtokens/plugin/token"
 )
 
@@ -16,6 +18,8 @@ type options struct {
 	scopes      []string
 	maxAge      time.Duration
 	optional    bool
+	cookie      string
+	origins     *http.CrossOriginProtection
 }
 
 // LiveSession also requires that the token's session still lives, at the price of one look-up by primary key. Otherwise an
@@ -72,4 +76,19 @@ func AuthenticatedWithin(maxAge time.Duration) Option {
 // meet the other options.
 func Optional() Option {
 	return func(o *options) { o.optional = true }
+}
+
+// AccessCookie also takes the access token from the cookie of that name, in a request that has no Authorization header. A cookie
+// that is not good is answered 401, as a token in the header is; with [Optional], it counts as none, because a browser
+// can't leave it out. An unsafe request of another origin is answered 403 (CSRF): see [http.CrossOriginProtection]. It may come
+// from trustedOrigins, such as "https://app.example.com". It panics for one that is not an origin.
+//
+// The header decides where both are there, and a cookie of another session is then answered 401. A Plugin's groups give this option
+// by themselves.
+func AccessCookie(name string, trustedOrigins ...string) Option {
+	origins, err := httpapi.NewCrossOriginProtection(trustedOrigins)
+	if err != nil {
+		panic("middleware: AccessCookie: " + err.Error())
+	}
+	return func(o *options) { o.cookie, o.origins = name, origins }
 }

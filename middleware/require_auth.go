@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -55,7 +56,7 @@ func RequireAuth(verifier Verifier, opts ...Option) gin.HandlerFunc {
 	}
 	return func(c *gin.Context) {
 		claims, err := a.authenticate(c)
-		if a.optional && errors.Is(err, httpapi.ErrNoToken) && len(c.Request.Header["Authorization"]) == 0 {
+		if a.optional && a.isStranger(c, err) {
 			return
 		}
 		if err != nil {
@@ -76,15 +77,14 @@ type authenticator struct {
 	now      func() time.Time
 }
 
+// isStranger tells whether a request, which got err, has no Authorization header and no good cookie.
+func (a *authenticator) isStranger(c *gin.Context, err error) bool {
+	return len(c.Request.Header["Authorization"]) == 0 &&
+		(errors.Is(err, httpapi.ErrNoToken) || errors.Is(err, httpapi.ErrInvalidToken))
+}
+
 func (a *authenticator) authenticate(c *gin.Context) (token.Claims, error) {
-	bearer, err := bearerToken(c.Request.Header["Authorization"])
-	if err != nil {
-		return token.Claims{}, err
-	}
-	claims, err := a.verifier.VerifyAccess(bearer)
-	if errors.Is(err, token.ErrInvalid) || errors.Is(err, token.ErrExpired) {
-		return token.Claims{}, fmt.Errorf("%w: %w", httpapi.ErrInvalidToken, err)
-	}
+	claims, err := a.verify(c.Request)
 	if err != nil {
 		return token.Claims{}, err
 	}
@@ -98,6 +98,48 @@ func (a *authenticator) authenticate(c *gin.Context) (token.Claims, error) {
 		}
 	}
 	return claims, a.authorize(claims)
+}
+
+// verify returns the claims of the request's access token, which is in its header or in its cookie.
+func (a *authenticator) verify(request *http.Request) (token.Claims, error) {
+	header := request.Header["Authorization"]
+	if a.cookie != "" && len(header) == 0 {
+		return a.verifyCookie(request)
+	}
+	bearer, err := bearerToken(header)
+	if err != nil {
+		return token.Claims{}, err
+	}
+	claims, err := a.verifyToken(bearer)
+	if err != nil || a.cookie == "" {
+		return claims, err
+	}
+	for _, cookie := range request.CookiesNamed(a.cookie) {
+		if other, err := a.verifyToken(cookie.Value); err == nil && other.SessionID != claims.SessionID {
+			return token.Claims{}, fmt.Errorf("%w: the cookie is of another session", httpapi.ErrInvalidToken)
+		}
+	}
+	return claims, nil
+}
+
+// verifyCookie looks at the request's origin first. Another site must not learn whether the user is logged in.
+func (a *authenticator) verifyCookie(request *http.Request) (token.Claims, error) {
+	value, err := httpapi.CookieToken(request, a.cookie)
+	if err != nil {
+		return token.Claims{}, err
+	}
+	if err := httpapi.CheckOrigin(a.origins, request); err != nil {
+		return token.Claims{}, err
+	}
+	return a.verifyToken(value)
+}
+
+func (a *authenticator) verifyToken(accessToken string) (token.Claims, error) {
+	claims, err := a.verifier.VerifyAccess(accessToken)
+	if errors.Is(err, token.ErrInvalid) || errors.Is(err, token.ErrExpired) {
+		err = fmt.Errorf("%w: %w", httpapi.ErrInvalidToken, err)
+	}
+	return claims, err
 }
 
 // authorize tells whether the claims are enough for the route. What no new login would change comes first.

@@ -27,7 +27,7 @@ var (
 	// ErrInvalidSubject: a subject that is not 1 to 255 bytes of UTF-8 without NUL.
 	ErrInvalidSubject = errors.New("invalid subject: it must be 1 to 255 bytes of UTF-8 without NUL")
 	// ErrInvalidClaims: WithData or the Claims callback gave a reserved claim, one that JSON can't express, one that the other
-	// gave too, or so many that the data would be over 1 KiB or the token over 8 KiB.
+	// gave too, or so many that the data would be over 1 KiB, the token over 8 KiB, or a token too large for its cookie.
 	ErrInvalidClaims = errors.New("invalid claims")
 	// ErrInvalidTTL: a lifetime of a login that is no whole seconds, or too short.
 	ErrInvalidTTL = errors.New("invalid lifetime")

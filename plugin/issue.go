@@ -34,7 +34,7 @@ func (s *Service) Issue(ctx context.Context, subject string, device Device, opti
 	if err != nil {
 		return Tokens{}, err
 	}
-	tokens, err := s.mint(row, now, custom)
+	tokens, err := s.mint(ctx, row, now, custom)
 	if err != nil {
 		return Tokens{}, err
 	}

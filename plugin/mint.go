@@ -1,12 +1,14 @@
 package plugin
 
 import (
+	"context"
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 
 	"github.com/seed-2f82c0fd/refreshtokens/internal/jose"
+	"github.com/seed-2f82c0fd/refreshtokens/internal/maxlength"
 	"github.com/seed-2f82c0fd/refreshtokens/models"
 )
 
@@ -23,8 +25,8 @@ func deriveRefreshKey(secret []byte) (jose.Key, error) {
 	return jose.NewKey(derived), nil
 }
 
-// mint returns the tokens of a row. The refresh token is a function of row and key alone.
-func (s *Service) mint(row *models.RefreshToken, now int64, custom map[string]any) (Tokens, error) {
+// mint returns the tokens of a row. The refresh token is a function of row and key alone. ctx may limit how long the tokens get.
+func (s *Service) mint(ctx context.Context, row *models.RefreshToken, now int64, custom map[string]any) (Tokens, error) {
 	claims := refreshClaims{
 		Registered:    registered(row, jose.TypeRefresh),
 		Generation:    row.Generation,
@@ -43,11 +45,15 @@ func (s *Service) mint(row *models.RefreshToken, now int64, custom map[string]an
 	if err != nil {
 		return Tokens{}, err
 	}
-	return Tokens{
+	tokens := Tokens{
 		Access:    access,
 		Refresh:   Token{s.refreshKey.Sign(payload), timestamp(row.ExpiresAt)},
 		SessionID: string(row.ID),
-	}, nil
+	}
+	if err := maxlength.Of(ctx).Check(len(tokens.Refresh.Token), len(access.Token)); err != nil {
+		return Tokens{}, fmt.Errorf("%w: %w", ErrInvalidClaims, err)
+	}
+	return tokens, nil
 }
 
 // mintAccess returns an access token of the row's session, which it never outlives.

@@ -103,7 +103,7 @@ func (r *refresh) rotate(ctx context.Context) (tokens Tokens, rotated bool, err 
 	now := r.now()
 	next.IssuedAt, next.ExpiresAt = now, r.expiry(r.presented, now)
 	// Minted before the UPDATE: whatever fails, fails before the token is spent.
-	if tokens, err = r.mint(next, now, r.custom); err != nil {
+	if tokens, err = r.mint(ctx, next, now, r.custom); err != nil {
 		return Tokens{}, false, err
 	}
 	// Without a grace period, a second try after one that was carried out would look like theft.
@@ -131,7 +131,7 @@ func (r *refresh) decideByRow(ctx context.Context) (tokens Tokens, settled bool,
 		if err := r.ask(ctx, row); err != nil {
 			return Tokens{}, false, err
 		}
-		if tokens, err = r.mint(row, r.now(), r.custom); err != nil {
+		if tokens, err = r.mint(ctx, row, r.now(), r.custom); err != nil {
 			return Tokens{}, false, err
 		}
 		r.emitRepeated(ctx, row)

@@ -13,9 +13,10 @@ type Tokens struct {
 	SessionID string `json:"-"`
 }
 
-// Token is a JWT in compact form (RFC 7519) and the instant in its exp claim.
+// Token is a JWT in compact form (RFC 7519) and the instant in its exp claim. As JSON it has no token member where Token is empty,
+// because a cookie has it.
 type Token struct {
-	Token   string    `json:"token"`
+	Token   string    `json:"token,omitempty"`
 	Expires Timestamp `json:"expires"`
 }
 
