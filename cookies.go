@@ -126,13 +126,13 @@ func (g *Group) SetCookies(c *gin.Context, tokens Tokens) (Tokens, bool) {
 		g.plugin.fail(c, err)
 		return Tokens{}, false
 	}
-	now := g.plugin.service.Now()
+	now := g.plugin.service.Now().Unix()
 	if tokens.Refresh.Token != "" {
-		g.cookies.SetRefresh(c, tokens.Refresh.Token, tokens.Refresh.Expires.Sub(now))
+		g.cookies.SetRefresh(c, tokens.Refresh.Token, tokens.Refresh.Expires.Unix()-now)
 		tokens.Refresh.Token = ""
 	}
 	if g.cookies.AccessName() != "" {
-		g.cookies.SetAccess(c, tokens.Access.Token, tokens.Access.Expires.Sub(now))
+		g.cookies.SetAccess(c, tokens.Access.Token, tokens.Access.Expires.Unix()-now)
 		tokens.Access.Token = ""
 	}
 	return tokens, true

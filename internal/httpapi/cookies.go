@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -130,7 +129,7 @@ func isLocal(request *http.Request) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
-	if !isLoopback(strings.Trim(host, "[]")) || request.TLS != nil || request.Header.Get("X-Forwarded-Proto") == "https" {
+	if !isLoopback(strings.Trim(host, "[]")) || request.Header.Get("X-Forwarded-Proto") == "https" {
 		return false
 	}
 	origin := request.Header.Get("Origin")
@@ -179,13 +178,13 @@ func room(cookie http.Cookie, path string) int { //nolint:gosec // nothing is se
 	return maxCookie - len(cookie.String())
 }
 
-// SetRefresh sets the cookie of a refresh token that lives for so long.
-func (c *Cookies) SetRefresh(gc *gin.Context, token string, life time.Duration) {
+// SetRefresh sets the cookie of a refresh token, which lives for so many seconds.
+func (c *Cookies) SetRefresh(gc *gin.Context, token string, life int64) {
 	set(gc, c.refresh, c.path(gc), token, life)
 }
 
-// SetAccess sets the cookie of an access token that lives for so long.
-func (c *Cookies) SetAccess(gc *gin.Context, token string, life time.Duration) {
+// SetAccess sets the cookie of an access token, which lives for so many seconds.
+func (c *Cookies) SetAccess(gc *gin.Context, token string, life int64) {
 	set(gc, c.access, c.access.Path, token, life)
 }
 
@@ -197,8 +196,8 @@ func (c *Cookies) Clear(gc *gin.Context) {
 	}
 }
 
-func set(gc *gin.Context, cookie http.Cookie, path, token string, life time.Duration) { //nolint:gosec // NewCookies has made it
-	cookie.Path, cookie.Value, cookie.MaxAge = path, token, int(life/time.Second)
+func set(gc *gin.Context, cookie http.Cookie, path, token string, life int64) { //nolint:gosec // NewCookies has made it
+	cookie.Path, cookie.Value, cookie.MaxAge = path, token, int(life)
 	if cookie.MaxAge <= 0 { // net/http takes zero for "not set"
 		cookie.MaxAge = -1
 	}
