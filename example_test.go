@@ -192,6 +192,36 @@ func ExampleConfig_auditLog() {
 	// alice revoked host
 }
 
+// A browser keeps the refresh token in a cookie that no script can read.
+func ExampleWithCookies() {
+	auth, done := examplePlugin(nil)
+	defer done()
+	router := gin.New()
+	web := auth.Register(router.Group("/web"), refreshtokens.WithCookies(refreshtokens.Cookies{}))
+	router.POST("/web/login", web.Protect, func(c *gin.Context) {
+		tokens, err := auth.Issue(c.Request.Context(), "alice", refreshtokens.DeviceOf(c))
+		if err != nil {
+			c.AbortWithStatus(http.StatusInternalServerError)
+			return
+		}
+		web.WriteTokens(c, http.StatusOK, tokens)
+	})
+
+	answer := httptest.NewRecorder()
+	router.ServeHTTP(answer, httptest.NewRequest(http.MethodPost, "/web/login", nil))
+	cookie := answer.Result().Cookies()[0]
+	fmt.Println(cookie.Name, cookie.Path, cookie.HttpOnly)
+
+	refresh := httptest.NewRequest(http.MethodPost, "/web/auth/refresh-tokens", nil)
+	refresh.AddCookie(cookie)
+	answer = httptest.NewRecorder()
+	router.ServeHTTP(answer, refresh)
+	fmt.Println(answer.Code)
+	// Output:
+	// __Secure-refresh-token /web/auth true
+	// 200
+}
+
 // Allow answers 403 to those who are logged in but may not.
 func ExamplePlugin_RequireAuth_allow() {
 	auth, done := examplePlugin(func(config *refreshtokens.Config) {
