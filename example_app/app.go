@@ -78,6 +78,9 @@ func newApp(db *gorm.DB, settings config, logger *slog.Logger) (*app, error) {
 	a.router.NoRoute(func(c *gin.Context) { fail(c, http.StatusNotFound, "Not found") })
 	a.router.GET("/healthz", a.health)
 	a.router.GET("/metrics", metrics.handler(a.auth))
+	if err := addPage(a.router); err != nil {
+		return nil, err
+	}
 
 	a.router.Use(allowOrigins(settings.TrustedOrigins))
 	a.addRoutes(a.router.Group("/v1"))
