@@ -33,6 +33,10 @@ test-chaos: ## kill the app, its connections and its database while devices refr
 test-galera: ## refresh on three MariaDB nodes and kill one; needs galera-4, rsync and root
 	REFRESHTOKENS_GALERA=1 go test -v -count 1 -timeout 10m -run Galera ./internal/chaos
 
+.PHONY: test-clients
+test-clients: ## run clients from npm against the example app: axios, jose, React, Next.js and others; needs node and npm
+	bash .ci/clients
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (10s)
 	go test -run '^$$' -fuzz '^FuzzBody$$' -fuzztime $(FUZZTIME) ./internal/conformance
