@@ -18,9 +18,9 @@ export async function listings() {
   return found;
 }
 
-// writeListings writes some of the listings into a new directory, and returns it. `change`, where given, may adapt a text. The
+// writeListings writes some of the listings into a new directory, and returns it. `adapt`, where given, may change a text. The
 // directory is below this one, so that imports find node_modules.
-export async function writeListings(names, change = (text) => text) {
+export async function writeListings(names, adapt = (text) => text) {
   const all = await listings();
   await mkdir(new URL(".listings", import.meta.url), { recursive: true });
   const directory = await mkdtemp(new URL(".listings/", import.meta.url).pathname);
@@ -28,7 +28,13 @@ export async function writeListings(names, change = (text) => text) {
     if (!all.has(name)) throw new Error(`docs/clients.md has no listing called ${name}`);
     const path = join(directory, name);
     await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, change(all.get(name)));
+    await writeFile(path, adapt(all.get(name), name));
   }
   return directory;
+}
+
+// change replaces what must be in a text.
+export function change(text, pattern, replacement) {
+  if (!pattern.test(text)) throw new Error(`the listing has nothing like ${pattern}`);
+  return text.replace(pattern, replacement);
 }
