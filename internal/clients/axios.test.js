@@ -7,13 +7,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import axios from "axios";
 
-import { claimsOf, logIn, post, register, sessionsOf, startApp } from "./app.js";
+import { claimsOf, post, register, sessionsOf, startApp } from "./app.js";
 import { change, writeListings } from "./listings.js";
 
 const requests = 20; // of a tab, in parallel
-const windows = 6; // of a user; each is a login
-const rounds = 5; // of a window; each is two bursts
-const grace = 3; // seconds
+const windows = 29; // each is a login, and two bursts
+const wakings = 2; // of one more window, after a pause
+
+// The grace period, in seconds. A live token repeats for twice as long before it can rotate again.
+const grace = 10;
 
 // The network: each way takes up to 40 ms.
 const send = axios.getAdapter("http");
@@ -46,60 +48,70 @@ async function listing(adapt) {
   return (await import(`${await writeListings(["api.js"], adapt)}/api.js`)).createAPI;
 }
 
-// store is a localStorage.
-function store(tokens) {
+// openWindow logs a new user in, and opens tabs with one localStorage. `burst` has them wake within 60 ms and send their
+// requests. It throws where a request is refused for good.
+async function openWindow(app, createAPI, count) {
+  const { user, tokens } = await register(app);
   const items = new Map([["access", tokens.access.token], ["refresh", tokens.refresh.token]]);
-  return { getItem: (key) => items.get(key) ?? null, setItem: (key, value) => items.set(key, value) };
-}
-
-// burst has all tabs, which wake within 60 ms, send their requests. It throws where one of them fails for good.
-function burst(tabs, user) {
-  return Promise.all(tabs.map(async (tab) => {
-    await sleep(Math.random() * 60);
-    const answers = await Promise.all(Array.from({ length: requests }, () => tab.get("/users/me")));
-    for (const { data } of answers) assert.equal(data.id, user.id);
-  }));
-}
-
-// ended waits until the access token has ended, and the refresh token is old enough to rotate.
-async function ended(storage) {
-  const { exp } = claimsOf(storage.getItem("access"));
-  const { iat } = claimsOf(storage.getItem("refresh"));
-  await sleep(Math.max(exp, iat + 2 * grace + 1) * 1000 - Date.now() + 50);
+  const storage = { getItem: (key) => items.get(key) ?? null, setItem: (key, value) => items.set(key, value) };
+  const tabs = Array.from({ length: count }, () => createAPI(`${app.url}/v1`, storage));
+  const burst = async (tries = 5) => {
+    const answers = await Promise.allSettled(tabs.map(async (tab) => {
+      await sleep(Math.random() * 60);
+      return Promise.all(Array.from({ length: requests }, () => tab.get("/users/me")));
+    }));
+    const failed = answers.find(({ status }) => status === "rejected")?.reason;
+    const isLost = failed && !axios.isCancel(failed) && !(failed.response?.status < 500);
+    if (isLost && tries > 1) return burst(tries - 1); // an answer got lost, as happens on a busy machine: nobody was logged out
+    if (failed) throw failed;
+    for (const { data } of answers.flatMap(({ value }) => value)) assert.equal(data.id, user.id);
+  };
+  return { storage, burst, generation: () => claimsOf(storage.getItem("refresh")).gen };
 }
 
 describe("20 parallel 401s in each tab", { concurrency: true }, () => {
   const counts = [1, 2, 3];
+  const bursts = windows * 2 + wakings;
   let app;
   before(async () => {
-    app = await startApp({ ACCESS_TTL: "6s", GRACE_PERIOD: `${grace}s` });
+    app = await startApp({ ACCESS_TTL: "15s", GRACE_PERIOD: `${grace}s` });
   });
   after(async () => {
     await app?.stop();
-    const bursts = Object.keys(createAPIs).length * counts.length * windows * rounds * 2;
-    assert.ok(refused >= bursts * requests, `${refused} 401s in ${bursts} bursts`);
+    const all = bursts * Object.keys(createAPIs).length * counts.length;
+    assert.ok(refused >= all * requests, `${refused} 401s in ${all} bursts`);
   });
+
+  async function openAndBurst(createAPI, count) {
+    const { storage, burst, generation } = await openWindow(app, createAPI, count);
+    storage.setItem("access", "dropped");
+    await burst(); // the refresh token of the login rotates
+    storage.setItem("access", "dropped");
+    await burst(); // the next one repeats
+    assert.ok(generation() > 1);
+    assert.equal((await sessionsOf(app, storage.getItem("access"))).length, 1);
+  }
+
+  async function openAndWake(createAPI, count) {
+    const { storage, burst, generation } = await openWindow(app, createAPI, count);
+    for (let waking = 1; waking <= wakings; waking++) {
+      const { exp } = claimsOf(storage.getItem("access"));
+      const { iat } = claimsOf(storage.getItem("refresh"));
+      const rotates = waking === 1 ? 0 : iat + 2 * grace + 1;
+      await sleep(Math.max(exp, rotates) * 1000 - Date.now() + 50);
+      await burst(); // the access token has ended, and the refresh token rotates
+      assert.ok(generation() > waking, `generation ${generation()}`);
+    }
+    assert.equal((await sessionsOf(app, storage.getItem("access"))).length, 1);
+  }
 
   for (const [name, createAPI] of Object.entries(createAPIs)) {
     for (const count of counts) {
-      test(`${name}, ${count} tab(s), ${windows * rounds * 2} bursts: nobody is logged out`, async () => {
-        const { user } = await register(app);
-        const stores = await Promise.all(Array.from({ length: windows }, async (_, i) => {
-          await sleep(i * 1200); // the windows wake one after the other
-          const storage = store((await logIn(app, user)).tokens);
-          const tabs = Array.from({ length: count }, () => createAPI(`${app.url}/v1`, storage));
-          for (let round = 1; round <= rounds; round++) {
-            await ended(storage);
-            await burst(tabs, user); // the refresh token rotates
-            storage.setItem("access", "dropped");
-            await burst(tabs, user); // it repeats
-            const { gen } = claimsOf(storage.getItem("refresh"));
-            assert.ok(gen > round, `round ${round} ended with generation ${gen}: the refresh token did not rotate`);
-          }
-          return storage;
-        }));
-        const sessions = await sessionsOf(app, stores.at(-1).getItem("access"));
-        assert.equal(sessions.length, windows + 1, "a session for each window, and that of the registration");
+      test(`${name}, ${count} tab(s), ${bursts} bursts: nobody is logged out`, async () => {
+        const waking = openAndWake(createAPI, count);
+        waking.catch(() => {}); // is awaited below
+        for (let i = 0; i < windows; i++) await openAndBurst(createAPI, count);
+        await waking;
       });
     }
   }
@@ -115,15 +127,13 @@ describe("without a grace period", () => {
 
   for (const [name, createAPI] of Object.entries(createAPIs)) {
     test(`${name}, 3 tabs: the race ends the session`, async () => {
-      const { user, tokens } = await register(app);
-      const storage = store(tokens);
-      const tabs = Array.from({ length: 3 }, () => createAPI(`${app.url}/v1`, storage));
+      const { storage, burst } = await openWindow(app, createAPI, 3);
       await assert.rejects(async () => {
         for (let i = 0; i < 20; i++) {
           storage.setItem("access", "dropped");
-          await burst(tabs, user);
+          await burst();
         }
-      }, (error) => error.response?.status === 401 || error.code === "ERR_CANCELED");
+      }, (error) => error.response?.status === 401 || axios.isCancel(error));
       const { status } = await post(`${app.url}/v1/auth/refresh-tokens`, { refreshToken: storage.getItem("refresh") });
       assert.equal(status, 401);
     });

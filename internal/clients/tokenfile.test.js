@@ -7,12 +7,11 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
 import { claimsOf, post, register, sessionsOf, startApp } from "./app.js";
 import { change, writeListings } from "./listings.js";
-import { startProxy } from "./proxy.js";
+import { startProxy } from "./lossy.js";
 
 const directory = await writeListings(["tokenfile.js", "whoami.js"]);
 const unlocked = await writeListings(["tokenfile.js", "whoami.js"], (text, name) =>
@@ -21,13 +20,12 @@ const { accessToken, logIn, logOut, SignedOut } = await import(`${directory}/tok
 
 const run = promisify(execFile);
 const processes = 20;
-const grace = 3; // seconds
 const refreshRoute = "/v1/auth/refresh-tokens";
 
 describe("one token file", { concurrency: true }, () => {
   let app, work;
   before(async () => {
-    app = await startApp({ GRACE_PERIOD: `${grace}s` });
+    app = await startApp();
     work = await mkdtemp(join(tmpdir(), "refreshtokens-tokenfile-"));
   });
   after(async () => {
@@ -55,7 +53,7 @@ describe("one token file", { concurrency: true }, () => {
   // tools print the user: the page's listing, the same without its lock, and the one in Go. `most` is how often they may refresh.
   const tools = [
     { name: "node", most: 1, command: async () => [process.execPath, join(directory, "whoami.js")] },
-    { name: "node without the lock", most: processes, command: async () => [process.execPath, join(unlocked, "whoami.js")] },
+    { name: "node without the lock", most: Infinity, command: async () => [process.execPath, join(unlocked, "whoami.js")] },
     { name: "go", most: 1, lock: ".lock", command: async () => {
       const binary = join(work, "whoami");
       await run("go", ["build", "-o", binary, "./tokenfile/whoami"], { cwd: new URL(".", import.meta.url).pathname });
@@ -65,24 +63,20 @@ describe("one token file", { concurrency: true }, () => {
 
   for (const { name, most, command, lock } of tools) {
     test(`${processes} processes of ${name} at once: nobody is logged out`, async () => {
-      const { user, file } = await signIn();
       const [program, ...args] = await command();
+      const { user, file } = await signIn();
       const proxy = await startProxy(app.url);
       try {
-        for (let generation = 2; generation <= 3; generation++) {
-          await expire(file);
-          proxy.paths.length = 0;
-          const whoami = () => run(program, [...args, file, `${proxy.url}/v1`]);
-          for (const { stdout } of await Promise.all(Array.from({ length: processes }, whoami))) {
-            assert.equal(JSON.parse(stdout).id, user.id);
-          }
-          const refreshes = proxy.paths.filter((path) => path === refreshRoute).length;
-          assert.ok(refreshes >= 1 && refreshes <= most, `${refreshes} refreshes`);
-          const { refresh, access } = await stored(file);
-          assert.equal(claimsOf(refresh.token).gen, generation);
-          assert.equal((await sessionsOf(app, access.token)).length, 1);
-          await sleep((claimsOf(refresh.token).iat + 2 * grace + 1) * 1000 - Date.now()); // until it may rotate again
+        await expire(file);
+        const whoami = () => run(program, [...args, file, `${proxy.url}/v1`]);
+        for (const { stdout } of await Promise.all(Array.from({ length: processes }, whoami))) {
+          assert.equal(JSON.parse(stdout).id, user.id);
         }
+        const refreshes = proxy.paths.filter((path) => path === refreshRoute).length;
+        assert.ok(refreshes >= 1 && refreshes <= most, `${refreshes} refreshes`);
+        const { refresh, access } = await stored(file);
+        assert.ok(claimsOf(refresh.token).gen > 1);
+        assert.equal((await sessionsOf(app, access.token)).length, 1);
       } finally {
         proxy.stop();
       }
