@@ -153,8 +153,8 @@ export class Session extends EventTarget {
       const now = stored();
       if (tokens?.access) {
         if (now?.id !== used?.id) return attempt(after, isDone); // there was a login or a log-out meanwhile
-        // A late answer must not replace a newer token. The answer to the stored token is never older than that.
-        if (now && (now.token === used.token || tokens.refresh.expires > now.expires)) stored({ ...tokens.refresh, id: now.id });
+        // Where another tab has stored an answer meanwhile, this one is not newer.
+        if (now && now.token === used.token) stored({ ...tokens.refresh, id: now.id });
         const date = Date.parse(answer.headers.get("Date")); // in whole seconds
         skew = date + 1000 < sent || date > clock() ? date - sent : 0;
         set(timed(tokens.access, at));

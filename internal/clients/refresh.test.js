@@ -110,14 +110,15 @@ describe("fetch", () => {
     assert.equal(world.refreshes().length, 0);
   });
 
-  test("rejects where nobody is signed in", async () => {
-    const world = new World();
+  eachMode("rejects where nobody is signed in", async (create, body) => {
+    const world = create();
     const tab = world.open();
     const { error } = await world.settle(tab.me());
     assert.equal(error.name, "SessionEnded");
     assert.deepEqual(tab.events, ["ended expired"]);
     assert.equal((await world.settle(tab.me())).error.name, "SessionEnded");
     assert.deepEqual(tab.events, ["ended expired"]); // once is enough
+    assert.equal(world.requests.length, body ? 0 : 2); // only the browser knows whether there is a cookie
   });
 });
 
@@ -446,6 +447,19 @@ describe("the end", () => {
     assert.equal(world.items.size, 0);
   });
 
+  eachMode("is the end of trying again", async (create) => {
+    const world = create();
+    const [tab, other] = [world.open(), world.open()];
+    tab.logIn();
+    await world.pass(1);
+    world.network = ({ route }) => (route === "refresh-tokens" ? { status: 500, delay: 5000 } : undefined);
+    const refreshed = world.settle(tab.session.refresh());
+    await world.pass(1);
+    await world.settle(other.session.logOut());
+    await refreshed;
+    assert.deepEqual(tab.events, ["refreshed login", "ended logout"]);
+  });
+
   test("of a log-out that the server does not hear of: the cookie is still there, so one is still signed in", async () => {
     const world = new World();
     const tab = world.open();
@@ -558,12 +572,15 @@ describe("a login meanwhile", () => {
       const world = create({ channel });
       const [tab, other] = [world.open(), world.open()];
       tab.logIn();
+      await world.settle(tab.session.refresh());
       await world.pass(1);
-      world.network = ({ route, count }) => (route === "refresh-tokens" && count === 1 ? 5000 : undefined);
+      world.network = ({ tab: from }) => (from === tab ? 5000 : undefined);
       const done = world.settle(tab.session.refresh());
       await world.pass(1);
       other.logIn();
+      if (!channel) await world.settle(other.session.refresh());
       await done;
+      world.network = () => undefined;
       assert.equal((await world.settle(tab.me())).value, 200);
       assert.equal(world.requests.at(-1).headers.get("Authorization").split(".")[1], "s2");
       if (body) assert.equal(tab.stored().token.split(".")[0], "s2");

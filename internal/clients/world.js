@@ -28,7 +28,7 @@ export class World {
   #holder; // the tab that holds the lock
   #waiting = [];
 
-  // network decides what becomes of a request. It may return an answer of its own ({status, headers}), "lost" for a request
+  // network decides what becomes of a request. It may return an answer of its own ({status, headers, delay}), "lost" for a request
   // that does not arrive, "unanswered" for one whose answer is lost, "silent" for one that nobody answers, or a delay in ms of the
   // answer. Otherwise the server answers after 50 ms.
   network = () => undefined;
@@ -295,7 +295,7 @@ class Tab {
     const answer = fate?.status ? fate : world.answer(request);
     const date = new Date(Math.floor(world.now / 1000) * 1000).toUTCString();
     seen.status = answer.status;
-    await world.sleep(typeof fate === "number" ? fate : 25);
+    await world.sleep(typeof fate === "number" ? fate : (fate?.delay ?? 25));
     if (fate === "unanswered") throw new TypeError("Failed to fetch");
     if (answer.cookie !== undefined) world.cookie = answer.cookie ?? undefined;
     return {
