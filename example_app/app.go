@@ -56,6 +56,9 @@ func newApp(db *gorm.DB, settings config, logger *slog.Logger) (*app, error) {
 	}
 
 	pluginConfig := settings.plugin()
+	if err := settings.addKeys(&pluginConfig); err != nil {
+		return nil, err
+	}
 	pluginConfig.DB = db
 	pluginConfig.Logger = logger
 	pluginConfig.Claims = a.claims
@@ -78,6 +81,7 @@ func newApp(db *gorm.DB, settings config, logger *slog.Logger) (*app, error) {
 	a.router.NoRoute(func(c *gin.Context) { fail(c, http.StatusNotFound, "Not found") })
 	a.router.GET("/healthz", a.health)
 	a.router.GET("/metrics", metrics.handler(a.auth))
+	a.auth.RegisterJWKS(a.router)
 	if err := addPage(a.router); err != nil {
 		return nil, err
 	}

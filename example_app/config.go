@@ -9,9 +9,10 @@ import (
 
 // config is read from environment variables or flags.
 type config struct {
-	Addr           string        `env:"ADDR" default:":8080" help:"Address to listen on."`
-	DatabaseURL    string        `env:"DATABASE_URL" name:"database-url" default:"example.db" help:"A path or sqlite:PATH, postgres://USER:PASSWORD@HOST:PORT/DB, or mysql://USER:PASSWORD@HOST:PORT/DB."`
-	JWTSecret      string        `env:"JWT_SECRET" name:"jwt-secret" help:"Secret of 32 bytes or more that signs the tokens. If unset, a random one is used, and every session ends with the process."`
+	Addr        string `env:"ADDR" default:":8080" help:"Address to listen on."`
+	DatabaseURL string `env:"DATABASE_URL" name:"database-url" default:"example.db" help:"A path or sqlite:PATH, postgres://USER:PASSWORD@HOST:PORT/DB, or mysql://USER:PASSWORD@HOST:PORT/DB."`
+	JWTSecret   string `env:"JWT_SECRET" name:"jwt-secret" help:"Secret of 32 bytes or more that signs the tokens. If unset, a random one is used, and every session ends with the process."`
+	keyFiles
 	AccessTTL      time.Duration `env:"ACCESS_TTL" default:"15m" help:"How long an access token is valid."`
 	RefreshTTL     time.Duration `env:"REFRESH_TTL" default:"168h" help:"How long a refresh token may lie unused."`
 	SessionTTL     time.Duration `env:"SESSION_TTL" default:"720h" help:"How long after login a session ends, however much it is used."`

@@ -29,6 +29,7 @@ func TestDefaults(t *testing.T) {
 	for _, name := range []string{
 		"ADDR", "DATABASE_URL", "JWT_SECRET", "ACCESS_TTL", "REFRESH_TTL", "SESSION_TTL", "GRACE_PERIOD", "MAX_SESSIONS", "ADMIN_EMAIL",
 		"BASE_URL", "TLS_CERT_FILE", "TLS_KEY_FILE", "TRUSTED_ORIGINS", "ACCESS_COOKIE",
+		"JWT_PREVIOUS_SECRETS", "ACCESS_KEY_FILE", "PREVIOUS_ACCESS_KEY_FILES",
 	} {
 		t.Setenv(name, "")
 		if err := os.Unsetenv(name); err != nil {
@@ -50,6 +51,9 @@ func TestDefaults(t *testing.T) {
 		{"addr", `":8080"`, "ADDR"},
 		{"database-url", `"example.db"`, "DATABASE_URL"},
 		{"jwt-secret", "STRING", "JWT_SECRET"},
+		{"jwt-previous-secrets", "JWT-PREVIOUS-SECRETS,...", "JWT_PREVIOUS_SECRETS"},
+		{"access-key-file", "STRING", "ACCESS_KEY_FILE"},
+		{"previous-access-key-files", "PREVIOUS-ACCESS-KEY-FILES,...", "PREVIOUS_ACCESS_KEY_FILES"},
 		{"base-url", `"http://localhost:8080"`, "BASE_URL"},
 		{"tls-cert-file", "STRING", "TLS_CERT_FILE"},
 		{"tls-key-file", "STRING", "TLS_KEY_FILE"},

@@ -27,6 +27,7 @@ type refreshClaims struct {
 type accessClaims struct {
 	jose.Registered
 	jose.Parties
+	ID string `json:"jti,omitempty"`
 }
 
 // parseRefreshClaims parses the payload of a refresh token. The error is [ErrInvalidToken].

@@ -1,9 +1,9 @@
 package plugin
 
 import (
-	"bytes"
 	"cmp"
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,8 +26,30 @@ type Config struct {
 	Table string
 
 	// Secret signs access tokens (HS256), and the key of refresh tokens is derived from it. At least 32 bytes
-	// (RFC 7518 §3.2) from a random source: "openssl rand -base64 32". Changing it ends every session.
+	// (RFC 7518 §3.2) from a random source: "openssl rand -base64 32". Changing it ends every session, unless the old one is
+	// among PreviousSecrets.
 	Secret []byte
+
+	// PreviousSecrets verify and never sign, so that the secret can be changed: docs/operating.md has the two steps. In the first
+	// one the next secret is in here. At most 8, each as good as Secret. A token of a secret that is in neither place is refused.
+	PreviousSecrets [][]byte
+
+	// AccessKey, where set, signs access tokens in place of Secret, so that other services verify them and can sign none. An Ed25519 key
+	// signs EdDSA, a P-256 key ES256, an RSA key of 2048 to 8192 bits RS256. HS256 access tokens are then refused. Refresh tokens
+	// are signed with Secret all the same.
+	//
+	// Any crypto.Signer will do, one of a key management service too. New signs once to try it. If it fails, or takes longer than
+	// 10 seconds, so does the call that needed it: no token is spent then, and no session started. A signer that also has the method
+	// SignContext(context.Context, io.Reader, []byte, crypto.SignerOpts) ([]byte, error) is told by its context when to give up.
+	AccessKey crypto.Signer
+
+	// PreviousAccessKeys verify access tokens and sign none, with Secret and with AccessKey: the keys before it, or the next one,
+	// before the change. At most 8.
+	PreviousAccessKeys []crypto.PublicKey
+
+	// ClientID, where set, makes access tokens of the form of RFC 9068: typ is at+jwt, client_id is this, and jti is random. It
+	// needs AccessKey, Issuer and Audience.
+	ClientID string
 
 	// AccessTTL is how long an access token is valid. Default: 15 minutes. At most SessionTTL.
 	AccessTTL time.Duration
@@ -71,6 +93,11 @@ type Config struct {
 	// request's values and does not end when the client hangs up. A panic is logged and breaks nothing.
 	OnEvent func(ctx context.Context, event Event)
 
+	// RememberTokens is how many verified access tokens are remembered, so that a token which was seen before costs no second
+	// signature check. Whether its session lives is never remembered here. Default: 10,000, with about 1 KiB each. A negative value
+	// turns it off.
+	RememberTokens int
+
 	// Logger receives every event: reuse as a warning; revocations, reauthentications and tokens repeated to another device as
 	// infos; the rest at debug level. It also receives warnings about clocks, and the causes of 500s. Default: slog.Default().
 	Logger *slog.Logger
@@ -80,10 +107,9 @@ type Config struct {
 }
 
 const (
-	minSecretLength = 32
-	maxLeeway       = time.Minute
-	maxGracePeriod  = 10 * time.Minute
-	maxTableLength  = 48
+	maxLeeway      = time.Minute
+	maxGracePeriod = 10 * time.Minute
+	maxTableLength = 48
 )
 
 func (c Config) withDefaults() Config {
@@ -112,11 +138,7 @@ func (c Config) validate() error {
 	if c.Table != "" && (!tableName.MatchString(c.Table) || len(c.Table) > maxTableLength) {
 		bad("Table is %q and must be at most %d letters, digits and underscores", c.Table, maxTableLength)
 	}
-	if len(c.Secret) < minSecretLength {
-		bad("Secret has %d bytes and needs %d or more (RFC 7518 §3.2): make one with \"openssl rand -base64 32\"", len(c.Secret), minSecretLength)
-	} else if bytes.Count(c.Secret, c.Secret[:1]) == len(c.Secret) {
-		bad("Secret is one byte, repeated: make one with \"openssl rand -base64 32\"")
-	}
+	errs = append(errs, c.checkKeys()...)
 	for _, ttl := range []struct {
 		name  string
 		value time.Duration

@@ -2,8 +2,7 @@ package plugin
 
 import (
 	"context"
-	"crypto/hkdf"
-	"crypto/sha256"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 
@@ -11,19 +10,6 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/internal/maxlength"
 	"github.com/seed-2f82c0fd/refreshtokens/models"
 )
-
-// refreshKeyInfo is the HKDF info of the refresh tokens' key (RFC 5869 §3.2). Changing it ends every session.
-const refreshKeyInfo = "refreshtokens/refresh-token/HS256/v1"
-
-// deriveRefreshKey makes a key that signs nothing but refresh tokens, so that neither kind of token is accepted as the
-// other, whatever its claims say (RFC 8725 §3.12).
-func deriveRefreshKey(secret []byte) (jose.Key, error) {
-	derived, err := hkdf.Key(sha256.New, secret, nil, refreshKeyInfo, sha256.Size)
-	if err != nil {
-		return jose.Key{}, fmt.Errorf("derive the refresh key: %w", err)
-	}
-	return jose.NewKey(derived), nil
-}
 
 // mint returns the tokens of a row. The refresh token is a function of row and key alone. ctx may limit how long the tokens get.
 func (s *Service) mint(ctx context.Context, row *models.RefreshToken, now int64, custom map[string]any) (Tokens, error) {
@@ -41,13 +27,13 @@ func (s *Service) mint(ctx context.Context, row *models.RefreshToken, now int64,
 	if err != nil {
 		return Tokens{}, fmt.Errorf("encode refresh token: %w", err)
 	}
-	access, err := s.mintAccess(row, row.CreatedAt, now, decodeData(row.Data).claims(), custom)
+	access, err := s.mintAccess(ctx, row, row.CreatedAt, now, decodeData(row.Data).claims(), custom)
 	if err != nil {
 		return Tokens{}, err
 	}
 	tokens := Tokens{
 		Access:    access,
-		Refresh:   Token{s.refreshKey.Sign(payload), timestamp(row.ExpiresAt)},
+		Refresh:   Token{s.refreshKeys[0].Sign(payload), timestamp(row.ExpiresAt)},
 		SessionID: string(row.ID),
 	}
 	if err := maxlength.Of(ctx).Check(len(tokens.Refresh.Token), len(access.Token)); err != nil {
@@ -57,15 +43,22 @@ func (s *Service) mint(ctx context.Context, row *models.RefreshToken, now int64,
 }
 
 // mintAccess returns an access token of the row's session, which it never outlives.
-func (s *Service) mintAccess(row *models.RefreshToken, authTime, now int64, data, custom map[string]any) (Token, error) {
-	claims := accessClaims{registered(row, jose.TypeAccess), s.parties()}
+func (s *Service) mintAccess(ctx context.Context, row *models.RefreshToken, authTime, now int64, data, custom map[string]any) (Token, error) {
+	claims := accessClaims{Registered: registered(row, jose.TypeAccess), Parties: s.parties()}
 	claims.IssuedAt, claims.AuthTime = now, authTime
 	claims.ExpiresAt = min(now+s.accessTTL, row.ExpiresAt, s.absoluteEnd(row.CreatedAt, row.AbsoluteLimit))
-	payload, err := jose.Merge(claims, data, custom)
+	var profile map[string]any
+	if s.config.ClientID != "" { // RFC 9068 §2.2
+		claims.ID, profile = rand.Text(), map[string]any{"client_id": s.config.ClientID}
+	}
+	payload, err := jose.Merge(claims, profile, data, custom)
 	if err != nil {
 		return Token{}, fmt.Errorf("%w: %w", ErrInvalidClaims, err)
 	}
-	signed := s.accessKey.Sign(payload)
+	signed, err := s.signAccess(ctx, payload)
+	if err != nil {
+		return Token{}, err
+	}
 	if len(signed) > jose.MaxLength {
 		return Token{}, fmt.Errorf("%w: the access token would be over %d bytes", ErrInvalidClaims, jose.MaxLength)
 	}

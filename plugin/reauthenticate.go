@@ -44,7 +44,7 @@ func (s *Service) Reauthenticate(ctx context.Context, claims token.Claims, optio
 		custom = maps.Clone(custom)
 		maps.DeleteFunc(custom, func(name string, _ any) bool { _, given := o.data[name]; return given })
 	}
-	minted, err := s.mintAccess(row, now, now, data, custom)
+	minted, err := s.mintAccess(ctx, row, now, now, data, custom)
 	if err != nil {
 		return Token{}, err
 	}

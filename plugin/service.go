@@ -6,7 +6,6 @@
 package plugin
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,23 +14,19 @@ import (
 
 	"gorm.io/gorm"
 
-	"github.com/seed-2f82c0fd/refreshtokens/internal/jose"
 	"github.com/seed-2f82c0fd/refreshtokens/internal/store"
-	"github.com/seed-2f82c0fd/refreshtokens/plugin/token"
 )
 
 // Service issues, refreshes, verifies and revokes. It is safe for concurrent use, by any number of processes on one
 // database.
 type Service struct {
-	config     Config
-	store      *store.Store
-	ended      *endedSessions
-	live       *liveSessions
-	onHostDB   bool // made by WithDB
-	stats      *stats
-	accessKey  jose.Key
-	refreshKey jose.Key
-	verifier   *token.Verifier
+	config   Config
+	store    *store.Store
+	ended    *endedSessions
+	live     *liveSessions
+	onHostDB bool // made by WithDB
+	stats    *stats
+	keys
 
 	// In seconds; gracePeriod is negative where it is off.
 	accessTTL, refreshTTL, sessionTTL, gracePeriod int64
@@ -50,14 +45,7 @@ func New(config Config) (*Service, error) {
 	if err := rows.Check(ctx); err != nil {
 		return nil, fmt.Errorf("refreshtokens: %w", err)
 	}
-	config.Secret = bytes.Clone(config.Secret)
-	refreshKey, err := deriveRefreshKey(config.Secret)
-	if err != nil {
-		return nil, fmt.Errorf("refreshtokens: %w", err)
-	}
-	verifier, err := token.NewVerifier(token.Config{
-		Secret: config.Secret, Issuer: config.Issuer, Audience: config.Audience, Leeway: config.Leeway, Clock: config.Clock,
-	})
+	signing, err := config.keys(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("refreshtokens: %w", err)
 	}
@@ -67,9 +55,7 @@ func New(config Config) (*Service, error) {
 		ended:       newEndedSessions(),
 		live:        &liveSessions{},
 		stats:       &stats{},
-		accessKey:   jose.NewKey(config.Secret),
-		refreshKey:  refreshKey,
-		verifier:    verifier,
+		keys:        signing,
 		accessTTL:   int64(config.AccessTTL / time.Second),
 		refreshTTL:  int64(config.RefreshTTL / time.Second),
 		sessionTTL:  int64(config.SessionTTL / time.Second),

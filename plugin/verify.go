@@ -23,7 +23,7 @@ func (s *Service) verifyRefresh(token string, now int64) (refreshClaims, error) 
 
 // readRefresh is verifyRefresh for a token that may have expired, of a session that has not reached its absolute end.
 func (s *Service) readRefresh(token string, now int64) (refreshClaims, error) {
-	payload, err := s.refreshKey.Verify(token)
+	payload, err := s.refreshKeys.Verify(token)
 	if err != nil {
 		return refreshClaims{}, err
 	}

@@ -1,17 +1,14 @@
 // Package jose signs and verifies the JWTs of this module, and reads the claims that both kinds share.
+//
+// A token is accepted only if its header is, byte for byte, one that this module writes for a known key. So no header is ever
+// parsed, and nothing in a header can choose an algorithm, a key or a URL (RFC 8725 §3.1).
 package jose
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"hash"
 	"strings"
-	"sync"
-
-	"github.com/golang-jwt/jwt/v5"
 )
 
 // The errors of a token. Both come wrapped with their cause.
@@ -20,66 +17,46 @@ var (
 	ErrExpired = errors.New("token expired")
 )
 
-const (
-	// header is {"alg":"HS256","typ":"JWT"}, the one JOSE header that is minted and accepted. A token whose first segment
-	// differs in a byte is refused unread, and with it every alg, crit, kid, jku, x5u, jwk and b64 trick (RFC 8725 §3.1).
-	header = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
+// MaxLength caps, in bytes, what is looked at and what is minted.
+const MaxLength = 8 << 10
 
-	// MaxLength caps, in bytes, what is looked at and what is minted.
-	MaxLength = 8 << 10
-)
-
-// Key signs and verifies JWTs of one kind with HMAC-SHA256. It is safe for concurrent use.
-type Key struct {
-	macs *sync.Pool // of keyed hash.Hash: keying one takes longer than using it
+// compact is a JWS in compact form (RFC 7515 §3.1), cut at its dots. Nothing is decoded yet.
+type compact struct {
+	header, payload, signature string
+	input                      string // what the signature is over: header and payload, with the dot between them
 }
 
-// NewKey returns the key of a secret, which it keeps.
-func NewKey(secret []byte) Key {
-	return Key{&sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}
-}
-
-// Sign returns the compact JWS of payload (RFC 7515 §3.1): the same bytes for the same payload, every time.
-func (k Key) Sign(payload []byte) string {
-	input := len(header) + len(".") + base64.RawURLEncoding.EncodedLen(len(payload))
-	token := make([]byte, 0, input+len(".")+base64.RawURLEncoding.EncodedLen(sha256.Size))
-	token = append(append(token, header...), '.')
-	token = base64.RawURLEncoding.AppendEncode(token, payload)
-	return string(k.appendSignature(append(token, '.'), token))
-}
-
-// appendSignature appends the signature of input, in base64url, to dst.
-func (k Key) appendSignature(dst, input []byte) []byte {
-	mac := k.macs.Get().(hash.Hash) //nolint:forcetypeassert // nothing else is in the pool
-	defer k.macs.Put(mac)
-	mac.Reset()
-	mac.Write(input)
-	var sum [sha256.Size]byte
-	return base64.RawURLEncoding.AppendEncode(dst, mac.Sum(sum[:0]))
-}
-
-// Verify returns the payload of a token that Sign made, or [ErrInvalid]. It checks the signature before it decodes
-// anything, so nothing of a stranger's is ever parsed. It compares signatures as text, which rejects base64 that is not
-// canonical: line breaks, padding, stray bits in the last character.
-func (k Key) Verify(token string) ([]byte, error) {
+func cut(token string) (compact, error) {
 	if len(token) > MaxLength {
-		return nil, fmt.Errorf("%w: too long", ErrInvalid)
+		return compact{}, fmt.Errorf("%w: too long", ErrInvalid)
 	}
-	rest, ok := strings.CutPrefix(token, header+".")
+	header, rest, ok := strings.Cut(token, ".")
 	if !ok {
-		return nil, fmt.Errorf("%w: not a JWT with this module's header", ErrInvalid)
+		return compact{}, fmt.Errorf("%w: not a JWT", ErrInvalid)
 	}
 	payload, signature, ok := strings.Cut(rest, ".")
 	if !ok {
-		return nil, fmt.Errorf("%w: no signature", ErrInvalid)
+		return compact{}, fmt.Errorf("%w: no signature", ErrInvalid)
 	}
-	input := token[:len(header)+len(".")+len(payload)]
-	if !hmac.Equal([]byte(signature), k.appendSignature(nil, []byte(input))) {
-		return nil, fmt.Errorf("%w: %w", ErrInvalid, jwt.ErrTokenSignatureInvalid)
-	}
-	decoded, err := base64.RawURLEncoding.Strict().DecodeString(payload)
-	if err != nil || base64.RawURLEncoding.EncodedLen(len(decoded)) != len(payload) { // DecodeString skips line breaks
+	return compact{header, payload, signature, token[:len(header)+len(".")+len(payload)]}, nil
+}
+
+// errHeader is for a header that this module does not write for any key that is known here.
+var errHeader = fmt.Errorf("%w: not a JWT with a header of this module's and a known key", ErrInvalid)
+
+// decode returns the bytes of a part in base64url. It takes the canonical form only: no line breaks, no padding, no stray bits
+// in the last character.
+func decode(part string) ([]byte, error) {
+	decoded, err := base64.RawURLEncoding.Strict().DecodeString(part)
+	if err != nil || base64.RawURLEncoding.EncodedLen(len(decoded)) != len(part) { // DecodeString skips line breaks
 		return nil, fmt.Errorf("%w: not base64url", ErrInvalid)
 	}
 	return decoded, nil
+}
+
+// appendInput appends the part of a token that is signed, and the dot after it.
+func appendInput(dst []byte, header string, payload []byte) []byte {
+	dst = append(append(dst, header...), '.')
+	dst = base64.RawURLEncoding.AppendEncode(dst, payload)
+	return append(dst, '.')
 }

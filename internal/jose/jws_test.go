@@ -22,7 +22,7 @@ func BenchmarkVerify(b *testing.B) {
 	token := k.Sign(benchPayload)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := k.Verify(token); err != nil {
+		if _, err := (jose.Keys{k}).Verify(token); err != nil {
 			b.Fatal(err)
 		}
 	}
