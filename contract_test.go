@@ -127,8 +127,8 @@ func TestContractList(t *testing.T) {
 
 		phoneID, laptopID := host.SessionID(phone), host.SessionID(laptop)
 		testhost.WantAnswer(t, recorder, http.StatusOK, `{"sessions":[`+
-			`{"id":"`+phoneID+`","name":"","createdAt":"2026-01-02T03:04:05.000Z","lastUsedAt":"2026-01-02T03:04:07.000Z","expiresAt":"2026-01-09T03:04:07.000Z","userAgent":"","ip":"192.0.2.1","current":false},`+
-			`{"id":"`+laptopID+`","name":"","createdAt":"2026-01-02T03:04:06.000Z","lastUsedAt":"2026-01-02T03:04:06.000Z","expiresAt":"2026-01-09T03:04:06.000Z","userAgent":"test/1.0","ip":"192.0.2.1","current":true}]}`)
+			`{"id":"`+phoneID+`","name":"","createdAt":"2026-01-02T03:04:05.000Z","lastUsedAt":"2026-01-02T03:04:07.000Z","expiresAt":"2026-01-09T03:04:07.000Z","userAgent":"","ip":"192.0.2.1","bound":false,"current":false},`+
+			`{"id":"`+laptopID+`","name":"","createdAt":"2026-01-02T03:04:06.000Z","lastUsedAt":"2026-01-02T03:04:06.000Z","expiresAt":"2026-01-09T03:04:06.000Z","userAgent":"test/1.0","ip":"192.0.2.1","bound":false,"current":true}]}`)
 		testhost.WantGroupHeaders(t, recorder)
 	})
 }

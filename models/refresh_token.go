@@ -31,7 +31,14 @@ type RefreshToken struct {
 	IdleLimit     int64 `gorm:"column:idle_limit;not null;default:0"`      // the session's own, in seconds, or 0
 	AbsoluteLimit int64 `gorm:"column:absolute_limit;not null;default:0"`  // the session's own, in seconds, or 0
 	Data          Text  `gorm:"column:data;size:1536;not null;default:''"` // what the login gave, as JSON, or empty
+
+	// Binding is the public key that the session is bound to, as the cnf claim says it (RFC 7800 §3.1). "{}" says that the session has
+	// to be bound before it is refreshed; empty is neither. A rotation may bind a session, and never changes its key.
+	Binding Text `gorm:"column:binding;size:192;not null;default:''"`
 }
+
+// BindingPending is the Binding of a session that has to be bound before it is refreshed.
+const BindingPending Text = "{}"
 
 // Reason says why a session was revoked.
 type Reason string

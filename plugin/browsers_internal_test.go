@@ -27,7 +27,7 @@ func (s *tableServer) Arrive(now time.Duration, host int, token browsers.Token) 
 	arrived := s.clock(now, host)
 	minted := mintedToken{t.generation + 1, arrived}
 	return func(time.Duration) (browsers.Token, bool) {
-		outcome := decide(presented, &s.row, arrived, s.grace)
+		outcome := decide(presented, &s.row, "", arrived, s.grace)
 		if !repeats(presented, arrived, s.grace) && s.row.RevokedAt == 0 && s.row.Generation < minted.generation {
 			outcome = rotate // by the UPDATE, before the row is read
 		}

@@ -21,13 +21,16 @@ type refreshClaims struct {
 	IdleLimit     int64           `json:"idle_limit,omitempty"`
 	AbsoluteLimit int64           `json:"absolute_limit,omitempty"`
 	Data          json.RawMessage `json:"data,omitempty"`
+	// Binding is the key that the session is bound to (RFC 7800 §3.1).
+	Binding json.RawMessage `json:"cnf,omitempty"`
 }
 
 // accessClaims is what an access token says, before the host's claims.
 type accessClaims struct {
 	jose.Registered
 	jose.Parties
-	ID string `json:"jti,omitempty"`
+	ID      string          `json:"jti,omitempty"`
+	Binding json.RawMessage `json:"cnf,omitempty"`
 }
 
 // parseRefreshClaims parses the payload of a refresh token. The error is [ErrInvalidToken].
@@ -71,6 +74,12 @@ func parseRefreshClaims(payload []byte) (refreshClaims, error) {
 			return refreshClaims{}, fmt.Errorf("%w: data is no object of ours", ErrInvalidToken)
 		}
 		claims.Data = raw
+	}
+	if raw := values[jose.Cnf]; raw != nil {
+		if raw[0] != '{' || len(raw) > maxBinding {
+			return refreshClaims{}, fmt.Errorf("%w: cnf is no key of ours", ErrInvalidToken)
+		}
+		claims.Binding = raw
 	}
 	return claims, nil
 }

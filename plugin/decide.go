@@ -15,18 +15,27 @@ const (
 )
 
 // decide is the decision table. presented is a verified refresh token that arrived at an instant; row is its session's
-// row, or nil. grace is in seconds; a negative one turns the grace period off.
-func decide(presented refreshClaims, row *models.RefreshToken, arrived, grace int64) outcome {
+// row, or nil. grace is in seconds; a negative one turns the grace period off. proven is the binding that the request has proven, or
+// empty.
+func decide(presented refreshClaims, row *models.RefreshToken, proven models.Text, arrived, grace int64) outcome {
+	// Whoever holds the session's key is no thief, however old the token is.
+	isHolder := row != nil && isBound(row.Binding) && row.Binding == proven
 	switch {
 	case row == nil || string(row.Subject) != presented.Subject:
 		return unknown
 	case row.RevokedAt != 0:
 		return revoked
+	case isBound(row.Binding) && !isHolder && presented.Generation >= row.Generation:
+		return unknown // a bound row has no live token without its key
 	case presented.Generation > row.Generation:
 		// Only we can sign this generation. So the row had it once, and the database lost a write.
 		return rotate
 	case presented.Generation == row.Generation && !repeats(presented, arrived, grace):
 		return rotate
+	case isHolder && row.ExpiresAt <= arrived:
+		return expired
+	case isHolder:
+		return repeat
 	case presented.Generation == row.Generation-1 && !isRecent(grace, row.IssuedAt, arrived, grace):
 		return reuse
 	case presented.Generation < row.Generation-1:

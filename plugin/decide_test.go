@@ -64,7 +64,7 @@ func TestDecide(t *testing.T) {
 		if test.strict {
 			g = -1
 		}
-		if got := decide(presented, test.row, now, g); got != test.want {
+		if got := decide(presented, test.row, "", now, g); got != test.want {
 			t.Errorf("%s: %d, want %d", test.name, got, test.want)
 		}
 	}

@@ -19,6 +19,9 @@ var (
 	ErrReused = errors.New("refresh token reused")
 	// ErrRevoked: the token's session was ended.
 	ErrRevoked = errors.New("session revoked")
+	// ErrUnproven: the session is bound to a key, or has to be, and the request did not prove that it holds the key. Nothing has
+	// changed.
+	ErrUnproven = errors.New("key not proven")
 	// ErrSubjectRefused is for the host's Claims callback to return, alone or wrapped: the subject may not have tokens,
 	// for instance because its user was deleted. The session that asked is revoked.
 	ErrSubjectRefused = errors.New("subject refused")
@@ -38,6 +41,6 @@ var (
 // isOurs tells whether err is one of the errors above.
 func isOurs(err error) bool {
 	return slices.ContainsFunc([]error{
-		ErrInvalidToken, ErrExpired, ErrReused, ErrRevoked, ErrSubjectRefused, ErrNotFound, ErrInvalidSubject, ErrInvalidClaims, ErrInvalidTTL,
+		ErrInvalidToken, ErrExpired, ErrReused, ErrRevoked, ErrUnproven, ErrSubjectRefused, ErrNotFound, ErrInvalidSubject, ErrInvalidClaims, ErrInvalidTTL,
 	}, func(ours error) bool { return errors.Is(err, ours) })
 }

@@ -18,6 +18,7 @@ const (
 	EventRefreshed       EventKind = "refreshed"       // a session rotated to its next refresh token
 	EventRepeated        EventKind = "repeated"        // the live token was answered again; see Event.DeviceChanged
 	EventReuseDetected   EventKind = "reuse_detected"  // a spent token came back, and ended the session (RFC 9700 §4.14.2)
+	EventUnproven        EventKind = "unproven"        // a bound session's token came without proof of its key; the session lives
 	EventRevoked         EventKind = "revoked"         // a session was ended; see Event.Reason
 	EventReauthenticated EventKind = "reauthenticated" // a session got an access token with a new auth_time
 	EventPurged          EventKind = "purged"          // rows of sessions that were long over are deleted; see Event.Count
@@ -89,6 +90,7 @@ var logLines = map[EventKind]struct {
 	EventRefreshed:       {slog.LevelDebug, "refreshtokens: a session was refreshed"},
 	EventRepeated:        {slog.LevelDebug, "refreshtokens: a refresh token was answered again"},
 	EventReuseDetected:   {slog.LevelWarn, "refreshtokens: a spent refresh token came back; its session is revoked"},
+	EventUnproven:        {slog.LevelWarn, "refreshtokens: a bound session's refresh token came without proof of its key"},
 	EventRevoked:         {slog.LevelInfo, "refreshtokens: revoked"},
 	EventReauthenticated: {slog.LevelInfo, "refreshtokens: a session was reauthenticated"},
 	EventPurged:          {slog.LevelDebug, "refreshtokens: old sessions were purged"},

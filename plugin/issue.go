@@ -26,7 +26,7 @@ func (s *Service) Issue(ctx context.Context, subject string, device Device, opti
 	}
 	now := s.now()
 	claims := refreshClaims{Registered: jose.Registered{Subject: subject, SessionID: id.String(), AuthTime: now}}
-	if err := s.apply(&claims, device, options); err != nil {
+	if err := s.apply(ctx, &claims, device, options); err != nil {
 		return Tokens{}, err
 	}
 	row := s.successor(claims, now, device)
@@ -67,6 +67,7 @@ func (s *Service) successor(presented refreshClaims, now int64, device Device) *
 		IdleLimit:     presented.IdleLimit,
 		AbsoluteLimit: presented.AbsoluteLimit,
 		Data:          models.Text(presented.Data),
+		Binding:       models.Text(presented.Binding),
 	}
 }
 

@@ -23,6 +23,9 @@ func (s *Service) mint(ctx context.Context, row *models.RefreshToken, now int64,
 	if row.Data != "" {
 		claims.Data = json.RawMessage(row.Data)
 	}
+	if row.Binding != "" {
+		claims.Binding = json.RawMessage(row.Binding)
+	}
 	payload, err := json.Marshal(claims)
 	if err != nil {
 		return Tokens{}, fmt.Errorf("encode refresh token: %w", err)
@@ -46,6 +49,9 @@ func (s *Service) mint(ctx context.Context, row *models.RefreshToken, now int64,
 func (s *Service) mintAccess(ctx context.Context, row *models.RefreshToken, authTime, now int64, data, custom map[string]any) (Token, error) {
 	claims := accessClaims{Registered: registered(row, jose.TypeAccess), Parties: s.parties()}
 	claims.IssuedAt, claims.AuthTime = now, authTime
+	if isBound(row.Binding) {
+		claims.Binding = json.RawMessage(row.Binding)
+	}
 	claims.ExpiresAt = min(now+s.accessTTL, row.ExpiresAt, s.absoluteEnd(row.CreatedAt, row.AbsoluteLimit))
 	var profile map[string]any
 	if s.config.ClientID != "" { // RFC 9068 §2.2

@@ -1,6 +1,8 @@
 package plugin
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -11,6 +13,7 @@ type SessionOption func(*sessionOptions)
 type sessionOptions struct {
 	data                   map[string]any
 	sessionTTL, refreshTTL *time.Duration // nil: as configured
+	binding                *BindingPolicy // nil: the route group's
 }
 
 // WithData gives the session data of its own. It is fixed at login, and is in every access token of the session as claims,
@@ -34,8 +37,8 @@ func WithRefreshTTL(ttl time.Duration) SessionOption {
 	return func(o *sessionOptions) { o.refreshTTL = &ttl }
 }
 
-// apply sets what the options say in a new session's claims. Errors: [ErrInvalidClaims], [ErrInvalidTTL].
-func (s *Service) apply(claims *refreshClaims, device Device, options []SessionOption) error {
+// apply sets what the options say in a new session's claims. Errors: [ErrInvalidClaims], [ErrInvalidTTL], [ErrUnproven].
+func (s *Service) apply(ctx context.Context, claims *refreshClaims, device Device, options []SessionOption) error {
 	var o sessionOptions
 	for _, option := range options {
 		option(&o)
@@ -57,7 +60,13 @@ func (s *Service) apply(claims *refreshClaims, device Device, options []SessionO
 		}
 		*ttl.to = int64(*ttl.value / time.Second)
 	}
-	var err error
+	bound, err := bindingAtLogin(ctx, o.binding)
+	if err != nil {
+		return err
+	}
+	if bound != "" {
+		claims.Binding = json.RawMessage(bound)
+	}
 	claims.Data, err = encodeData(string(clip(device.Name, maxDeviceName)), o.data)
 	return err
 }

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -40,7 +41,7 @@ func (c Config) refreshTimeout() time.Duration {
 // or unspent. A refresh gives up after 13 seconds by default: half the grace period less two seconds, and at least a quarter of
 // it; after 15 seconds where there is no grace period.
 //
-// Errors: [ErrInvalidToken], [ErrExpired], [ErrRevoked]; [ErrReused] and [ErrSubjectRefused], with which the session is
+// Errors: [ErrInvalidToken], [ErrExpired], [ErrRevoked]; [ErrUnproven], which changes nothing; [ErrReused] and [ErrSubjectRefused], with which the session is
 // revoked; [ErrInvalidClaims], what the Claims callback returned, or the database's, after which the token is still valid.
 func (s *Service) Refresh(ctx context.Context, token string, device Device) (Tokens, error) {
 	tokens, err := s.tryRefresh(ctx, token, device)
@@ -57,6 +58,9 @@ func (s *Service) tryRefresh(ctx context.Context, token string, device Device) (
 	if s.ended.has(r.presented.SessionID) {
 		return Tokens{}, fmt.Errorf("%w: it was refused before", ErrRevoked)
 	}
+	if err := r.prove(ctx); err != nil {
+		return Tokens{}, err
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.refreshTimeout())
 	defer cancel()
 	return r.resolve(ctx)
@@ -69,6 +73,8 @@ type refresh struct {
 	began     time.Time
 	arrived   int64 // whoever presents a token is judged by when they came
 	device    Device
+	proven    models.Text     // the key that the request has proven, or empty
+	bindTo    json.RawMessage // the key that a rotation binds the session to, where it is not bound yet
 
 	custom map[string]any // the Claims callback's answer, once it was asked
 	asked  bool
@@ -96,6 +102,9 @@ func (r *refresh) resolve(ctx context.Context) (Tokens, error) {
 // rotate tries to move the session on to the next generation.
 func (r *refresh) rotate(ctx context.Context) (tokens Tokens, rotated bool, err error) {
 	next := r.successor(r.presented, r.arrived, r.device)
+	if r.bindTo != nil {
+		next.Binding = models.Text(r.bindTo)
+	}
 	if err := r.ask(ctx, next); err != nil {
 		return Tokens{}, false, err
 	}
@@ -121,7 +130,7 @@ func (r *refresh) decideByRow(ctx context.Context) (tokens Tokens, settled bool,
 	if err != nil {
 		return Tokens{}, false, err
 	}
-	switch decide(r.presented, row, r.arrived, r.gracePeriod) {
+	switch decide(r.presented, row, r.proven, r.arrived, r.gracePeriod) {
 	case rotate:
 		return Tokens{}, false, nil
 	case repeat:

@@ -17,6 +17,7 @@ type Session struct {
 	ExpiresAt  Timestamp `json:"expiresAt"` // when it ends if it isn't used again
 	UserAgent  string    `json:"userAgent"`
 	IP         string    `json:"ip"`
+	Bound      bool      `json:"bound"` // to a key that never leaves the device
 
 	// Data is what [WithData] gave at login, with numbers as float64; nil where it gave nothing.
 	Data map[string]any `json:"-"`
@@ -33,6 +34,7 @@ func (s *Service) session(row *models.RefreshToken) Session {
 		ExpiresAt:  timestamp(min(row.ExpiresAt, s.absoluteEnd(row.CreatedAt, row.AbsoluteLimit))),
 		UserAgent:  string(row.UserAgent),
 		IP:         string(row.IP),
+		Bound:      isBound(row.Binding),
 		Data:       data.values(),
 	}
 }

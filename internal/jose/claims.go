@@ -31,6 +31,7 @@ const (
 	Iss
 	Aud
 	Jti
+	Cnf
 	reservedCount
 )
 
@@ -55,6 +56,7 @@ var Reserved = [reservedCount]string{
 	Iss:      "iss",
 	Aud:      "aud",
 	Jti:      "jti",
+	Cnf:      "cnf",
 }
 
 // names are the claims that this module reads: the reserved ones, and those of refresh tokens alone. The host may use the

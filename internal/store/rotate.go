@@ -12,12 +12,12 @@ import (
 
 // What a rotation's statement needs room for: parameters, and bytes.
 const (
-	rotationParameters = 8
-	rotationLength     = 256
+	rotationParameters = 11
+	rotationLength     = 320
 )
 
 // Rotate writes next over the row of its session, in one UPDATE by primary key. Its condition: the session is the subject's,
-// not revoked, and of an earlier generation. Rotate reports whether the condition held.
+// not revoked, of an earlier generation, and bound to no other key than next is. Rotate reports whether the condition held.
 //
 // With repeatable set, Rotate tries again after a broken connection. The first try may have been carried out; then the
 // second one finds its condition broken, and the caller must recognise that case.
@@ -30,7 +30,7 @@ func (s *Store) Rotate(ctx context.Context, next *models.RefreshToken, repeatabl
 		db := s.on(ctx, s.prepared, next)
 		db.Statement.Vars = make([]any, 0, rotationParameters)
 		db.Statement.SQL.Grow(rotationLength)
-		earlier := clause.Expr{SQL: bySession + " AND generation < ?", Vars: []any{next.ID, next.Subject, next.Generation}}
+		earlier := clause.Expr{SQL: bySession + " AND generation < ? AND binding IN ('', ?, ?)", Vars: []any{next.ID, next.Subject, next.Generation, unbound(next), next.Binding}}
 		return db.Clauses(rotation{next}, clause.Where{Exprs: []clause.Expression{earlier}}).UpdateColumns(next)
 	})
 	if result.Error != nil {
@@ -56,6 +56,16 @@ func (r rotation) Build(b clause.Builder) {
 	assign(b, ", expires_at = ", r.next.ExpiresAt)
 	assign(b, ", user_agent = ", r.next.UserAgent)
 	assign(b, ", ip = ", r.next.IP)
+	assign(b, ", binding = ", r.next.Binding)
+}
+
+// unbound returns the other binding that a row may have before it is bound as next is. A row that is bound, and a token that is not,
+// never match.
+func unbound(next *models.RefreshToken) models.Text {
+	if next.Binding == "" {
+		return ""
+	}
+	return models.BindingPending
 }
 
 // assign writes text and one parameter, as GORM's AddVar does for a plain value.

@@ -12,6 +12,7 @@ CREATE TABLE refresh_tokens (
     idle_limit     bigint NOT NULL DEFAULT 0,
     absolute_limit bigint NOT NULL DEFAULT 0,
     data           varbinary(1536) NOT NULL DEFAULT '',
+    binding        varbinary(192) NOT NULL DEFAULT '',
     PRIMARY KEY (id),
     INDEX idx_refresh_tokens_subject (subject, created_at),
     INDEX idx_refresh_tokens_created_at (created_at)

@@ -11,7 +11,8 @@ CREATE TABLE refresh_tokens (
     ip             varchar(45) COLLATE "C" NOT NULL,
     idle_limit     bigint NOT NULL DEFAULT 0,
     absolute_limit bigint NOT NULL DEFAULT 0,
-    data           varchar(1536) COLLATE "C" NOT NULL DEFAULT ''
+    data           varchar(1536) COLLATE "C" NOT NULL DEFAULT '',
+    binding        varchar(192) COLLATE "C" NOT NULL DEFAULT ''
 );
 CREATE INDEX idx_refresh_tokens_subject ON refresh_tokens (subject, created_at);
 CREATE INDEX idx_refresh_tokens_created_at ON refresh_tokens (created_at);

@@ -11,7 +11,8 @@ CREATE TABLE refresh_tokens (
     ip             text NOT NULL,
     idle_limit     integer NOT NULL DEFAULT 0,
     absolute_limit integer NOT NULL DEFAULT 0,
-    data           text NOT NULL DEFAULT ""
+    data           text NOT NULL DEFAULT "",
+    binding        text NOT NULL DEFAULT ""
 );
 CREATE INDEX idx_refresh_tokens_subject ON refresh_tokens (subject, created_at);
 CREATE INDEX idx_refresh_tokens_created_at ON refresh_tokens (created_at);
