@@ -59,17 +59,21 @@ func WithCookies(cookies Cookies) RegisterOption {
 type Group struct {
 	plugin  *Plugin
 	cookies *httpapi.Cookies // nil: tokens travel in bodies
+	dpop    *httpapi.DPoP    // nil: sessions are not bound
+	binding Binding
 }
 
-func newGroup(p *Plugin, routes *gin.RouterGroup, cookies *Cookies) *Group {
-	if cookies == nil {
-		return &Group{plugin: p}
+func newGroup(p *Plugin, routes *gin.RouterGroup, o registerOptions) *Group {
+	g := &Group{plugin: p, binding: o.binding}
+	if o.cookies == nil {
+		g.dpop = newDPoP(p, o.binding)
+		return g
 	}
-	inCookies, err := cookies.at(routes.BasePath())
-	if err != nil {
+	var err error
+	if g.cookies, err = o.cookies.at(routes.BasePath()); err != nil {
 		panic("refreshtokens: " + err.Error())
 	}
-	return &Group{p, inCookies}
+	return g
 }
 
 // at returns the cookies of the routes under a path.
@@ -83,18 +87,51 @@ func (c Cookies) at(path string) (*httpapi.Cookies, error) {
 	return cookies, nil
 }
 
-// Protect is a middleware for the host's own routes that log users in, for instance login and register. With cookies, it answers
-// 403 to a request of another origin, which may want to log the user in as somebody else. It also lets Issue fail with
-// [plugin.ErrInvalidClaims] if a token is too large for its cookie, before the session exists. Without cookies, it does nothing.
+// Protect is a middleware for the host's own routes that log users in, for instance login and register.
+//
+// With cookies, it answers 403 to a request of another origin, which may want to log the user in as somebody else. It also lets Issue
+// fail with [plugin.ErrInvalidClaims] if a token is too large for its cookie, before the session exists.
+//
+// With binding, it checks the request's proof, and Issue binds the session to its key. It answers 400 to a bad proof, and to none
+// where the policy requires one. Without either, it does nothing.
 func (g *Group) Protect(c *gin.Context) {
-	if g.cookies == nil {
-		return
-	}
-	if err := g.cookies.Check(c.Request); err != nil {
+	if err := g.checkOrigin(c); err != nil {
 		g.plugin.fail(c, err)
 		return
 	}
+	if err := g.offerKey(c, true); err != nil {
+		g.plugin.fail(c, err)
+	}
+}
+
+// protectRefresh is Protect for the refresh route, where a bad proof is a 401.
+func (g *Group) protectRefresh(c *gin.Context) {
+	err := g.checkOrigin(c)
+	if err == nil {
+		err = g.offerKey(c, false)
+	}
+	if err != nil {
+		g.plugin.fail(c, err)
+	}
+}
+
+// protectLogout needs no proof: whoever holds a token may end its session.
+func (g *Group) protectLogout(c *gin.Context) {
+	if err := g.checkOrigin(c); err != nil {
+		g.plugin.fail(c, err)
+	}
+}
+
+// checkOrigin refuses other origins where the request has cookies, and limits how large the tokens of the answer may get.
+func (g *Group) checkOrigin(c *gin.Context) error {
+	if g.cookies == nil {
+		return nil
+	}
+	if err := g.cookies.Check(c.Request); err != nil {
+		return err
+	}
 	*c.Request = *c.Request.WithContext(maxlength.With(c.Request.Context(), g.cookies.Limits(c)))
+	return nil
 }
 
 // WriteTokens answers with the tokens of a login, in the form that [Group.SetCookies] gives them.
@@ -140,12 +177,16 @@ func (g *Group) SetCookies(c *gin.Context, tokens Tokens) (Tokens, bool) {
 
 // RequireAuth is [Plugin.RequireAuth]. Where the group keeps the access token in a cookie, it takes a request without an
 // Authorization header by that cookie: see [middleware.AccessCookie]. It then also looks up that the session still lives, by
-// [middleware.LiveSession]: an answer that arrives after a log-out may bring the cookie back.
+// [middleware.LiveSession]: an answer that arrives after a log-out may bring the cookie back. Where the group binds sessions, it
+// also takes their access tokens: see [middleware.DPoP].
 func (g *Group) RequireAuth(options ...middleware.Option) gin.HandlerFunc {
 	if g.cookies != nil && g.cookies.AccessName() != "" {
 		options = append([]middleware.Option{
 			middleware.LiveSession(), middleware.AccessCookie(g.cookies.AccessName(), g.cookies.TrustedOrigins...),
 		}, options...)
+	}
+	if g.dpop != nil {
+		options = append(options, middleware.DPoP(g.binding.BaseURL, g.plugin.service.NonceSecrets()...))
 	}
 	return g.plugin.RequireAuth(options...)
 }

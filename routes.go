@@ -79,10 +79,10 @@ func (p *Plugin) Register(router gin.IRouter, options ...RegisterOption) *Group 
 		option(&o)
 	}
 	routes := router.Group("/auth", httpapi.NoStore)
-	group := newGroup(p, routes, o.cookies)
+	group := newGroup(p, routes, o)
 	auth := group.RequireAuth(append(o.sessionRoutes, middleware.LiveSession())...)
-	routes.POST("/refresh-tokens", group.Protect, group.refresh)
-	routes.POST("/logout", group.Protect, group.logout)
+	routes.POST("/refresh-tokens", group.protectRefresh, group.refresh)
+	routes.POST("/logout", group.protectLogout, group.logout)
 	routes.GET("/refresh-tokens", auth, p.needSubject, p.list)
 	routes.DELETE("/refresh-tokens/:id", auth, p.needSubject, p.revokeOne)
 	routes.DELETE("/refresh-tokens/", auth, p.needSubject, p.refuseEmptyID)
@@ -96,6 +96,7 @@ type RegisterOption func(*registerOptions)
 type registerOptions struct {
 	sessionRoutes []middleware.Option
 	cookies       *Cookies
+	binding       Binding
 }
 
 // ForSessionRoutes makes the three Bearer routes ask for more, for instance for a login that is fresh, before a session can be
@@ -222,6 +223,9 @@ func (g *Group) refresh(c *gin.Context) {
 		return
 	}
 	tokens, err := g.plugin.Refresh(c.Request.Context(), refreshToken, DeviceOf(c))
+	if errors.Is(err, plugin.ErrUnproven) && g.dpop != nil {
+		g.dpop.OfferNonce(c, g.plugin.service.Now())
+	}
 	if err != nil {
 		g.plugin.fail(c, err)
 		return
@@ -307,6 +311,7 @@ var clientErrors = []clientError{
 	{plugin.ErrExpired, httpapi.ErrInvalidToken},
 	{plugin.ErrReused, httpapi.ErrInvalidToken},
 	{plugin.ErrRevoked, httpapi.ErrInvalidToken},
+	{plugin.ErrUnproven, httpapi.NewProofError(httpapi.InvalidProof, httpapi.ErrNoProof)},
 	{plugin.ErrSubjectRefused, httpapi.ErrInvalidToken},
 }
 

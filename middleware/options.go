@@ -20,6 +20,8 @@ type options struct {
 	optional    bool
 	cookie      string
 	origins     *http.CrossOriginProtection
+	dpop        *httpapi.DPoP
+	bound       bool
 }
 
 // LiveSession also requires that the token's session still lives, at the price of one look-up by primary key. Otherwise an

@@ -34,7 +34,7 @@ type Sessions interface {
 
 // RequireAuth answers 401 {"code":401,"message":"Please Authenticate"}, with the WWW-Authenticate of RFC 6750 §3,
 // unless the request has exactly one Authorization header, of the Bearer scheme (RFC 6750 §2.1), with a valid access
-// token. It asks no database, unless [LiveSession] is given. It never reads tokens in query strings and forms.
+// token that is not bound to a key. It asks no database, unless [LiveSession] is given. It never reads tokens in query strings and forms.
 //
 // It panics where an option needs what verifier can't do: LiveSession with a verifier that is no [Sessions].
 func RequireAuth(verifier Verifier, opts ...Option) gin.HandlerFunc {
@@ -58,6 +58,9 @@ func RequireAuth(verifier Verifier, opts ...Option) gin.HandlerFunc {
 		claims, err := a.authenticate(c)
 		if a.optional && a.isStranger(c, err) {
 			return
+		}
+		if a.dpop != nil && errors.Is(err, httpapi.ErrNoToken) {
+			err = httpapi.ErrNoTokenAtAll
 		}
 		if err != nil {
 			httpapi.Error(c, a.logger, err)
@@ -84,7 +87,7 @@ func (a *authenticator) isStranger(c *gin.Context, err error) bool {
 }
 
 func (a *authenticator) authenticate(c *gin.Context) (token.Claims, error) {
-	claims, err := a.verify(c.Request)
+	claims, err := a.verify(c)
 	if err != nil {
 		return token.Claims{}, err
 	}
@@ -101,16 +104,25 @@ func (a *authenticator) authenticate(c *gin.Context) (token.Claims, error) {
 }
 
 // verify returns the claims of the request's access token, which is in its header or in its cookie.
-func (a *authenticator) verify(request *http.Request) (token.Claims, error) {
+func (a *authenticator) verify(c *gin.Context) (token.Claims, error) {
+	request := c.Request
 	header := request.Header["Authorization"]
 	if a.cookie != "" && len(header) == 0 {
 		return a.verifyCookie(request)
 	}
-	bearer, err := bearerToken(header)
+	scheme, accessToken, err := authorization(header)
 	if err != nil {
 		return token.Claims{}, err
 	}
-	claims, err := a.verifyToken(bearer)
+	var claims token.Claims
+	switch {
+	case strings.EqualFold(scheme, "Bearer"):
+		claims, err = a.verifyBearer(c, accessToken)
+	case strings.EqualFold(scheme, "DPoP") && a.dpop != nil:
+		claims, err = a.verifyDPoP(c, accessToken)
+	default:
+		err = httpapi.ErrNoToken
+	}
 	if err != nil || a.cookie == "" {
 		return claims, err
 	}
@@ -131,7 +143,11 @@ func (a *authenticator) verifyCookie(request *http.Request) (token.Claims, error
 	if err := httpapi.CheckOrigin(a.origins, request); err != nil {
 		return token.Claims{}, err
 	}
-	return a.verifyToken(value)
+	claims, err := a.verifyToken(value)
+	if err == nil && claims.Binding.Thumbprint() != "" {
+		return token.Claims{}, fmt.Errorf("%w: its session is bound to a key, and nothing proves it", httpapi.ErrInvalidToken)
+	}
+	return claims, err
 }
 
 func (a *authenticator) verifyToken(accessToken string) (token.Claims, error) {
@@ -144,6 +160,9 @@ func (a *authenticator) verifyToken(accessToken string) (token.Claims, error) {
 
 // authorize tells whether the claims are enough for the route. What no new login would change comes first.
 func (a *authenticator) authorize(claims token.Claims) error {
+	if a.bound && claims.Binding == "" {
+		return httpapi.ErrForbidden
+	}
 	for _, allowed := range a.allow {
 		if !allowed(claims) {
 			return httpapi.ErrForbidden
@@ -166,19 +185,18 @@ func (a *authenticator) authorize(claims token.Claims) error {
 	return nil
 }
 
-// bearerToken returns the token in the values of the Authorization header.
-func bearerToken(values []string) (string, error) {
+// authorization returns the scheme and the token in the values of the Authorization header.
+func authorization(values []string) (scheme, accessToken string, err error) {
 	if len(values) == 0 {
-		return "", httpapi.ErrNoToken
+		return "", "", httpapi.ErrNoToken
 	}
 	if len(values) > 1 {
-		return "", fmt.Errorf("%w: more than one Authorization header", httpapi.ErrInvalidToken)
+		return "", "", fmt.Errorf("%w: more than one Authorization header", httpapi.ErrInvalidToken)
 	}
 	// The scheme's case does not matter (RFC 9110 §11.1).
-	scheme, bearer, _ := strings.Cut(values[0], " ")
-	bearer = strings.TrimLeft(bearer, " ")
-	if !strings.EqualFold(scheme, "Bearer") || bearer == "" {
-		return "", httpapi.ErrNoToken
+	scheme, accessToken, _ = strings.Cut(values[0], " ")
+	if accessToken = strings.TrimLeft(accessToken, " "); accessToken == "" {
+		return "", "", httpapi.ErrNoToken
 	}
-	return bearer, nil
+	return scheme, accessToken, nil
 }

@@ -2,6 +2,8 @@ package plugin
 
 import (
 	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 
@@ -63,6 +65,26 @@ func (s *Service) BindingOf(refreshToken string) (string, error) {
 		return "", err
 	}
 	return string(claims.Binding), nil
+}
+
+// NonceSecrets returns keys that are derived from the secrets, for the nonces of proofs (RFC 9449 §8). A service that only verifies access
+// tokens may have them: they tell nothing of the secrets.
+func (s *Service) NonceSecrets() [][]byte {
+	return s.nonceSecrets
+}
+
+// nonceKeyInfo is the HKDF info of the nonces' key (RFC 5869 §3.2).
+const nonceKeyInfo = "refreshtokens/nonces/v1"
+
+func deriveNonceSecrets(secrets ...[]byte) ([][]byte, error) {
+	derived := make([][]byte, len(secrets))
+	for i, secret := range secrets {
+		var err error
+		if derived[i], err = hkdf.Key(sha256.New, secret, nil, nonceKeyInfo, sha256.Size); err != nil {
+			return nil, fmt.Errorf("derive the key of nonces: %w", err)
+		}
+	}
+	return derived, nil
 }
 
 // prove checks that the request has proven the key that the presented token needs. It sets what the session is bound to next. The

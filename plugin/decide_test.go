@@ -69,3 +69,42 @@ func TestDecide(t *testing.T) {
 		}
 	}
 }
+
+// TestDecideBound is the decision table of sessions that are bound to a key.
+func TestDecideBound(t *testing.T) {
+	const now, grace = 10_000, 10
+	const ours, other = `{"jkt":"ours"}`, `{"jkt":"other"}`
+	row := func(binding models.Text, expiresAt int64) *models.RefreshToken {
+		return &models.RefreshToken{Subject: "alice", Generation: 5, IssuedAt: now - 5*grace, ExpiresAt: expiresAt, Binding: binding}
+	}
+	for _, test := range []struct {
+		name      string
+		presented int64
+		minted    int64 // when the presented token was; 0: long ago
+		proven    models.Text
+		row       *models.RefreshToken
+		want      outcome
+	}{
+		{name: "holder, live", presented: 5, proven: ours, row: row(ours, now+1), want: rotate},
+		{name: "holder, live, at once", presented: 5, minted: now, proven: ours, row: row(ours, now+1), want: repeat},
+		{name: "holder, ahead: the database lost a write", presented: 6, proven: ours, row: row(ours, now+1), want: rotate},
+		{name: "holder, spent long ago", presented: 4, proven: ours, row: row(ours, now+1), want: repeat},
+		{name: "holder, spent many times", presented: 1, proven: ours, row: row(ours, now+1), want: repeat},
+		{name: "holder, spent, live one idled out", presented: 4, proven: ours, row: row(ours, now), want: expired},
+		{name: "no proof, live", presented: 5, row: row(ours, now+1), want: unknown},
+		{name: "no proof, live, at once", presented: 5, minted: now, row: row(ours, now+1), want: unknown},
+		{name: "no proof, ahead", presented: 6, row: row(ours, now+1), want: unknown},
+		{name: "no proof, a copy from before the binding", presented: 4, row: row(ours, now+1), want: reuse},
+		{name: "other key, live", presented: 5, proven: other, row: row(ours, now+1), want: unknown},
+		{name: "other key, spent", presented: 4, proven: other, row: row(ours, now+1), want: reuse},
+		{name: "key, ahead of a row that lost its binding", presented: 6, proven: ours, row: row("", now+1), want: rotate},
+		{name: "key, ahead of a row that lost its binding and had to have one", presented: 6, proven: ours, row: row("{}", now+1), want: rotate},
+		{name: "key, spent, of a row that is not bound", presented: 4, proven: ours, row: row("", now+1), want: reuse},
+		{name: "a row that has to be bound is no one's", presented: 4, proven: "{}", row: row("{}", now+1), want: reuse},
+	} {
+		presented := refreshClaims{Registered: jose.Registered{Subject: "alice", IssuedAt: test.minted}, Generation: test.presented}
+		if got := decide(presented, test.row, test.proven, now, grace); got != test.want {
+			t.Errorf("%s: %d, want %d", test.name, got, test.want)
+		}
+	}
+}

@@ -21,6 +21,7 @@ type keys struct {
 	accessKey    *jose.Signer // nil where accessSecret signs
 	public       []token.PublicKey
 	verifier     *token.Verifier
+	nonceSecrets [][]byte
 }
 
 // maxPrevious bounds PreviousSecrets, which are tried in turn, and PreviousAccessKeys, which the key set lists.
@@ -83,6 +84,10 @@ func (c Config) keys(ctx context.Context) (keys, error) {
 		}
 		k.refreshKeys = append(k.refreshKeys, key)
 	}
+	var err error
+	if k.nonceSecrets, err = deriveNonceSecrets(secrets...); err != nil {
+		return k, err
+	}
 	verifying := token.Config{Issuer: c.Issuer, Audience: c.Audience, Leeway: c.Leeway, Clock: c.Clock, Remember: c.RememberTokens}
 	if c.AccessKey == nil {
 		k.accessSecret = jose.NewKey(secrets[0])
@@ -92,7 +97,6 @@ func (c Config) keys(ctx context.Context) (keys, error) {
 		if c.ClientID != "" {
 			typ = jose.TypAtPlusJWT
 		}
-		var err error
 		if k.accessKey, err = jose.NewSigner(c.AccessKey, typ); err != nil {
 			return k, fmt.Errorf("AccessKey %w", err)
 		}
@@ -102,7 +106,6 @@ func (c Config) keys(ctx context.Context) (keys, error) {
 		}
 	}
 	verifying.Keys = append(verifying.Keys, c.PreviousAccessKeys...)
-	var err error
 	if k.verifier, err = token.NewVerifier(verifying); err != nil {
 		return k, err
 	}

@@ -14,6 +14,8 @@ import (
 // The errors that a handler answers with. Each may wrap its cause, which goes to the logger and never to the client.
 var (
 	ErrNoToken      = errors.New("no bearer token") // 401, without an error code
+	// ErrNoTokenAtAll is ErrNoToken where a token of either scheme would do (RFC 9449 §7.2).
+	ErrNoTokenAtAll = fmt.Errorf("%w, and no DPoP token", ErrNoToken)
 	ErrInvalidToken = errors.New("token refused")   // 401 with error="invalid_token" (RFC 6750 §3.1)
 	ErrForbidden    = errors.New("forbidden")       // 403
 	ErrNotFound     = errors.New("no such session") // 404
@@ -50,18 +52,26 @@ func Error(c *gin.Context, logger *slog.Logger, err error) {
 	var bad BadRequest
 	var scope InsufficientScope
 	var stale InsufficientAuthentication
+	var proof ProofError
 	switch {
 	case errors.As(err, &scope):
 		c.Header("WWW-Authenticate", `Bearer error="insufficient_scope", scope="`+scope.Scope+`"`)
 		c.AbortWithStatusJSON(http.StatusForbidden, errorBody{http.StatusForbidden, "Forbidden"})
 	case errors.As(err, &stale):
 		unauthorized(c, logger, err, fmt.Sprintf(`Bearer error="insufficient_user_authentication", max_age="%d"`, stale.MaxAge/time.Second))
+	case errors.As(err, &proof) && proof.AtLogin:
+		c.Header("WWW-Authenticate", challenge(proof.Code))
+		c.AbortWithStatusJSON(http.StatusBadRequest, errorBody{http.StatusBadRequest, proof.message()})
+	case errors.As(err, &proof):
+		unauthorized(c, logger, err, challenge(proof.Code))
 	case errors.As(err, &bad):
 		c.AbortWithStatusJSON(bad.Status, errorBody{bad.Status, bad.Message})
 	case errors.Is(err, ErrNotFound):
 		c.AbortWithStatusJSON(http.StatusNotFound, errorBody{http.StatusNotFound, "Not found"})
 	case errors.Is(err, ErrForbidden):
 		c.AbortWithStatusJSON(http.StatusForbidden, errorBody{http.StatusForbidden, "Forbidden"})
+	case errors.Is(err, ErrNoTokenAtAll):
+		unauthorized(c, logger, err, "Bearer, "+challenge(""))
 	case errors.Is(err, ErrNoToken):
 		unauthorized(c, logger, err, "Bearer")
 	case errors.Is(err, ErrInvalidToken):

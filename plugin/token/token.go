@@ -26,6 +26,7 @@ type Claims struct {
 	IssuedAt  time.Time // iat
 	ExpiresAt time.Time // exp
 	AuthTime  time.Time // auth_time: when the user authenticated (OpenID Connect Core §2)
+	Binding   Binding   // cnf: the key that the session is bound to; empty where it is to none
 
 	payload []byte
 }

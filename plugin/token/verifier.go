@@ -159,6 +159,7 @@ func (v *Verifier) VerifyAccess(token string) (Claims, error) {
 		IssuedAt:  time.Unix(r.IssuedAt, 0).UTC(),
 		ExpiresAt: time.Unix(r.ExpiresAt, 0).UTC(),
 		AuthTime:  time.Unix(r.AuthTime, 0).UTC(),
+		Binding:   Binding(values[jose.Cnf]),
 		payload:   payload,
 	}
 	v.seen.add(verified)
