@@ -5,6 +5,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-2f82c0fd/refreshtokens/internal/binding"
 	"github.com/seed-2f82c0fd/refreshtokens/internal/httpapi"
 	"github.com/seed-2f82c0fd/refreshtokens/internal/maxlength"
 	"github.com/seed-2f82c0fd/refreshtokens/middleware"
@@ -60,6 +61,7 @@ type Group struct {
 	plugin  *Plugin
 	cookies *httpapi.Cookies // nil: tokens travel in bodies
 	dpop    *httpapi.DPoP    // nil: sessions are not bound
+	devices *httpapi.DBSC    // nil: no session is bound to a browser's device
 	binding Binding
 }
 
@@ -73,6 +75,7 @@ func newGroup(p *Plugin, routes *gin.RouterGroup, o registerOptions) *Group {
 	if g.cookies, err = o.cookies.at(routes.BasePath()); err != nil {
 		panic("refreshtokens: " + err.Error())
 	}
+	g.devices = newDBSC(p, g.cookies, o.binding)
 	return g
 }
 
@@ -130,7 +133,11 @@ func (g *Group) checkOrigin(c *gin.Context) error {
 	if err := g.cookies.Check(c.Request); err != nil {
 		return err
 	}
-	*c.Request = *c.Request.WithContext(maxlength.With(c.Request.Context(), g.cookies.Limits(c)))
+	ctx := maxlength.With(c.Request.Context(), g.cookies.Limits(c))
+	if g.devices != nil {
+		ctx = binding.With(ctx, binding.Offer{Policy: g.binding.Policy, Later: true})
+	}
+	*c.Request = *c.Request.WithContext(ctx)
 	return nil
 }
 
@@ -148,6 +155,12 @@ func (g *Group) WriteTokens(c *gin.Context, status int, tokens Tokens) {
 // It returns false if it has refused, and has then answered: 403 to a request of another origin, 500 if a token is too large for
 // its cookie. The session of the tokens has then ended. With [Group.Protect] before the handler, neither comes so late.
 func (g *Group) SetCookies(c *gin.Context, tokens Tokens) (Tokens, bool) {
+	g.offerDevice(c, tokens)
+	return g.setCookies(c, tokens)
+}
+
+// setCookies is SetCookies for a session that exists already.
+func (g *Group) setCookies(c *gin.Context, tokens Tokens) (Tokens, bool) {
 	httpapi.NoStore(c)
 	if g.cookies == nil {
 		return tokens, true
@@ -188,7 +201,14 @@ func (g *Group) RequireAuth(options ...middleware.Option) gin.HandlerFunc {
 	if g.dpop != nil {
 		options = append(options, middleware.DPoP(g.binding.BaseURL, g.plugin.service.NonceSecrets()...))
 	}
-	return g.plugin.RequireAuth(options...)
+	require := g.plugin.RequireAuth(options...)
+	if g.devices == nil {
+		return require
+	}
+	return func(c *gin.Context) {
+		httpapi.BeforeHandler(c, g.offerDeviceLater)
+		require(c)
+	}
 }
 
 // refreshToken returns the refresh token that a request presents.

@@ -87,6 +87,9 @@ func (p *Plugin) Register(router gin.IRouter, options ...RegisterOption) *Group 
 	routes.DELETE("/refresh-tokens/:id", auth, p.needSubject, p.revokeOne)
 	routes.DELETE("/refresh-tokens/", auth, p.needSubject, p.refuseEmptyID)
 	routes.DELETE("/refresh-tokens", auth, p.needSubject, p.revokeAll)
+	if group.devices != nil {
+		routes.POST(httpapi.DeviceRoute, group.protectRefresh, group.registerDevice)
+	}
 	return group
 }
 
@@ -222,15 +225,31 @@ func (g *Group) refresh(c *gin.Context) {
 		g.plugin.fail(c, err)
 		return
 	}
-	tokens, err := g.plugin.Refresh(c.Request.Context(), refreshToken, DeviceOf(c))
-	if errors.Is(err, plugin.ErrUnproven) && g.dpop != nil {
-		g.dpop.OfferNonce(c, g.plugin.service.Now())
-	}
-	if err != nil {
-		g.plugin.fail(c, err)
+	ctx, ok := g.proveDevice(c, refreshToken)
+	if !ok {
 		return
 	}
-	g.WriteTokens(c, http.StatusOK, tokens)
+	tokens, err := g.plugin.Refresh(ctx, refreshToken, DeviceOf(c))
+	switch {
+	case errors.Is(err, plugin.ErrUnproven) && g.devices != nil:
+		if sessionID, key, err := g.plugin.service.BindingOf(refreshToken); err == nil && key == "" {
+			g.devices.Offer(c, sessionID, g.plugin.service.Now()) // the session has to be bound first
+		}
+		g.plugin.fail(c, fmt.Errorf("%w: %w", httpapi.ErrForbidden, err))
+	case errors.Is(err, plugin.ErrUnproven) && g.dpop != nil:
+		g.dpop.OfferNonce(c, g.plugin.service.Now())
+		g.plugin.fail(c, err)
+	case err != nil:
+		g.plugin.fail(c, err)
+	case g.devices != nil && g.devices.IsBrowser(c.Request):
+		if _, ok := g.setCookies(c, tokens); ok {
+			c.Status(http.StatusOK) // a browser takes any other body than instructions for the end of the session
+		}
+	default:
+		if tokens, ok := g.setCookies(c, tokens); ok {
+			c.JSON(http.StatusOK, tokens)
+		}
+	}
 }
 
 func (g *Group) logout(c *gin.Context) {
@@ -323,7 +342,7 @@ func isFault(err error) bool {
 
 func (p *Plugin) fail(c *gin.Context, err error) {
 	for _, known := range clientErrors {
-		if errors.Is(err, known.err) {
+		if errors.Is(err, known.err) && !errors.Is(err, httpapi.ErrForbidden) {
 			err = fmt.Errorf("%w: %w", known.answer, err)
 			break
 		}

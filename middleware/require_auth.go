@@ -67,6 +67,7 @@ func RequireAuth(verifier Verifier, opts ...Option) gin.HandlerFunc {
 			return
 		}
 		httpapi.SetClaims(c.Request, claims)
+		httpapi.RunBeforeHandler(c)
 		c.Next()
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/seed-2f82c0fd/refreshtokens/internal/binding"
 	"github.com/seed-2f82c0fd/refreshtokens/internal/origin"
@@ -52,19 +54,30 @@ func bindingAtLogin(ctx context.Context, own *BindingPolicy) (models.Text, error
 	}
 }
 
+// isDevice tells whether a binding is the key of a device-bound session.
+func isDevice(b models.Text) bool {
+	return strings.HasPrefix(string(b), `{"jwk":`)
+}
+
 // isBound tells whether a binding is a key.
 func isBound(b models.Text) bool {
 	return b != "" && b != models.BindingPending
 }
 
-// BindingOf returns the binding of a refresh token's session, as a cnf claim (RFC 7800 §3.1): empty where it has none. Only the
-// token's signature is checked. The error is [ErrInvalidToken] or [ErrExpired].
-func (s *Service) BindingOf(refreshToken string) (string, error) {
+// BindingOf returns the session of a refresh token, and what it is bound to, as a cnf claim (RFC 7800 §3.1): empty where it is
+// bound to nothing. It asks no database. The error is [ErrInvalidToken] or [ErrExpired].
+func (s *Service) BindingOf(refreshToken string) (sessionID, confirmation string, err error) {
 	claims, err := s.readRefresh(refreshToken, s.now())
 	if err != nil || !isBound(models.Text(claims.Binding)) {
-		return "", err
+		return claims.SessionID, "", err
 	}
-	return string(claims.Binding), nil
+	return claims.SessionID, string(claims.Binding), nil
+}
+
+// RepeatWindow returns for how long a live refresh token repeats before it can rotate: twice the grace period, or zero where that is
+// off.
+func (s *Service) RepeatWindow() time.Duration {
+	return 2 * time.Duration(max(s.gracePeriod, 0)) * time.Second
 }
 
 // NonceSecrets returns keys that are derived from the secrets, for the nonces of proofs (RFC 9449 §8). A service that only verifies access

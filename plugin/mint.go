@@ -52,6 +52,9 @@ func (s *Service) mintAccess(ctx context.Context, row *models.RefreshToken, auth
 	if isBound(row.Binding) {
 		claims.Binding = json.RawMessage(row.Binding)
 	}
+	if isDevice(row.Binding) {
+		claims.ID = rand.Text() // a browser takes a cookie with the same value for one that was not renewed
+	}
 	claims.ExpiresAt = min(now+s.accessTTL, row.ExpiresAt, s.absoluteEnd(row.CreatedAt, row.AbsoluteLimit))
 	var profile map[string]any
 	if s.config.ClientID != "" { // RFC 9068 §2.2

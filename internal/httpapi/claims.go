@@ -29,3 +29,17 @@ func Claims(ctx context.Context) (token.Claims, bool) {
 	}
 	return claims, ok
 }
+
+const beforeHandlerKey = "refreshtokens: before the handler"
+
+// BeforeHandler has RequireAuth run do on a request that it lets through, before the handler answers.
+func BeforeHandler(c *gin.Context, do func(*gin.Context)) {
+	c.Set(beforeHandlerKey, do)
+}
+
+// RunBeforeHandler runs what [BeforeHandler] was given.
+func RunBeforeHandler(c *gin.Context) {
+	if do, ok := c.Get(beforeHandlerKey); ok {
+		do.(func(*gin.Context))(c) //nolint:forcetypeassert // BeforeHandler has set it
+	}
+}

@@ -13,7 +13,7 @@ import (
 
 // The errors that a handler answers with. Each may wrap its cause, which goes to the logger and never to the client.
 var (
-	ErrNoToken      = errors.New("no bearer token") // 401, without an error code
+	ErrNoToken = errors.New("no bearer token") // 401, without an error code
 	// ErrNoTokenAtAll is ErrNoToken where a token of either scheme would do (RFC 9449 §7.2).
 	ErrNoTokenAtAll = fmt.Errorf("%w, and no DPoP token", ErrNoToken)
 	ErrInvalidToken = errors.New("token refused")   // 401 with error="invalid_token" (RFC 6750 §3.1)
