@@ -37,8 +37,13 @@ const (
 // cookieHost is a host with cookie mode under /web, beside the bodies under /v1.
 func cookieHost(t testing.TB, db *gorm.DB, cookies refreshtokens.Cookies, configure ...func(*refreshtokens.Config)) *testhost.Host {
 	t.Helper()
+	return cookieHostWith(t, db, []refreshtokens.RegisterOption{refreshtokens.WithCookies(cookies)}, configure...)
+}
+
+func cookieHostWith(t testing.TB, db *gorm.DB, options []refreshtokens.RegisterOption, configure ...func(*refreshtokens.Config)) *testhost.Host {
+	t.Helper()
 	host := testhost.New(t, db, configure...)
-	web := host.Register(host.Router.Group("/web"), refreshtokens.WithCookies(cookies))
+	web := host.Register(host.Router.Group("/web"), options...)
 	login := func(c *gin.Context) {
 		tokens, err := host.Issue(c.Request.Context(), "alice", refreshtokens.DeviceOf(c))
 		if err != nil {
