@@ -87,8 +87,9 @@ func newApp(db *gorm.DB, settings config, logger *slog.Logger) (*app, error) {
 	}
 
 	a.router.Use(allowOrigins(settings.TrustedOrigins))
-	a.addRoutes(a.router.Group("/v1"))
-	a.addRoutes(a.router.Group("/web"), refreshtokens.WithCookies(cookies))
+	binding := refreshtokens.WithBinding(settings.binding())
+	a.addRoutes(a.router.Group("/v1"), binding)
+	a.addRoutes(a.router.Group("/web"), refreshtokens.WithCookies(cookies), binding)
 	return a, nil
 }
 

@@ -22,13 +22,22 @@ type config struct {
 	TLSKeyFile     string        `env:"TLS_KEY_FILE" name:"tls-key-file" help:"Private key of the certificate (PEM)."`
 	TrustedOrigins []string      `env:"TRUSTED_ORIGINS" help:"Other origins whose pages may use the cookies, comma-separated, for instance https://app.example.com."`
 	AccessCookie   bool          `env:"ACCESS_COOKIE" help:"Keep the access token in a cookie too, under /web."`
+	Binding        string        `env:"BINDING" enum:"off,if-offered,required" default:"off" help:"Bind sessions to a key of the client's: off, if-offered or required. Under /v1 by DPoP, under /web by the browser itself, which needs https and keeps the access token in a cookie."`
 	MaxSessions    int           `env:"MAX_SESSIONS" default:"0" help:"Sessions a user may have at once: a login ends the ones used least recently. 0 is no limit."`
 	AdminEmail     string        `env:"ADMIN_EMAIL" help:"The user registered with this email has the role admin. Register it first: nobody checks whose address it is."`
 }
 
 // cookies returns the settings of the routes under /web.
 func (c config) cookies() refreshtokens.Cookies {
-	return refreshtokens.Cookies{BaseURL: c.BaseURL, TrustedOrigins: c.TrustedOrigins, AccessToken: c.AccessCookie}
+	return refreshtokens.Cookies{
+		BaseURL: c.BaseURL, TrustedOrigins: c.TrustedOrigins, AccessToken: c.AccessCookie || c.binding().Policy != plugin.BindingOff,
+	}
+}
+
+// binding returns the settings of both groups.
+func (c config) binding() refreshtokens.Binding {
+	policy := map[string]plugin.BindingPolicy{"if-offered": plugin.BindingIfOffered, "required": plugin.BindingRequired}[c.Binding]
+	return refreshtokens.Binding{Policy: policy, BaseURL: c.BaseURL}
 }
 
 // plugin returns the settings of the library. There, a grace period of zero means the default, and a negative one means off.

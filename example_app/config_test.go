@@ -29,7 +29,7 @@ func TestDefaults(t *testing.T) {
 	for _, name := range []string{
 		"ADDR", "DATABASE_URL", "JWT_SECRET", "ACCESS_TTL", "REFRESH_TTL", "SESSION_TTL", "GRACE_PERIOD", "MAX_SESSIONS", "ADMIN_EMAIL",
 		"BASE_URL", "TLS_CERT_FILE", "TLS_KEY_FILE", "TRUSTED_ORIGINS", "ACCESS_COOKIE",
-		"JWT_PREVIOUS_SECRETS", "ACCESS_KEY_FILE", "PREVIOUS_ACCESS_KEY_FILES",
+		"JWT_PREVIOUS_SECRETS", "ACCESS_KEY_FILE", "PREVIOUS_ACCESS_KEY_FILES", "BINDING",
 	} {
 		t.Setenv(name, "")
 		if err := os.Unsetenv(name); err != nil {
@@ -40,7 +40,7 @@ func TestDefaults(t *testing.T) {
 	want := config{
 		Addr: ":8080", DatabaseURL: "example.db",
 		AccessTTL: 15 * time.Minute, RefreshTTL: 168 * time.Hour, SessionTTL: 720 * time.Hour, GracePeriod: 30 * time.Second,
-		BaseURL: "http://localhost:8080",
+		BaseURL: "http://localhost:8080", Binding: "off",
 	}
 	if !reflect.DeepEqual(settings, want) {
 		t.Errorf("settings are %+v\nwant %+v", settings, want)
@@ -62,6 +62,7 @@ func TestDefaults(t *testing.T) {
 		{"refresh-ttl", "168h", "REFRESH_TTL"},
 		{"session-ttl", "720h", "SESSION_TTL"},
 		{"grace-period", "30s", "GRACE_PERIOD"},
+		{"binding", `"off"`, "BINDING"},
 		{"max-sessions", "0", "MAX_SESSIONS"},
 		{"admin-email", "STRING", "ADMIN_EMAIL"},
 	} {

@@ -59,8 +59,8 @@ func allowOrigins(trusted []string) gin.HandlerFunc {
 		AllowOrigins:     trusted,
 		AllowCredentials: true,
 		AllowMethods:     []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete},
-		AllowHeaders:     []string{"Authorization", "Content-Type"},
-		ExposeHeaders:    []string{"WWW-Authenticate", "Retry-After", "Date"},
+		AllowHeaders:     []string{"Authorization", "Content-Type", "DPoP"},
+		ExposeHeaders:    []string{"WWW-Authenticate", "Retry-After", "Date", "DPoP-Nonce"},
 	}
 	allow := cors.New(config)
 	return func(c *gin.Context) {

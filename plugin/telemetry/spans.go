@@ -16,6 +16,7 @@ var spanNames = map[plugin.EventKind]string{
 	plugin.EventRefreshed:       "refreshtokens.refresh",
 	plugin.EventRepeated:        "refreshtokens.refresh",
 	plugin.EventReuseDetected:   "refreshtokens.refresh",
+	plugin.EventUnproven:        "refreshtokens.refresh",
 	plugin.EventRevoked:         "refreshtokens.revoke",
 	plugin.EventReauthenticated: "refreshtokens.reauthenticate",
 	plugin.EventPurged:          "refreshtokens.purge",
@@ -31,8 +32,11 @@ func (t *Telemetry) trace(ctx context.Context, event *plugin.Event) {
 	_, span := t.tracer.Start(ctx, name, trace.WithTimestamp(event.Time.Add(-event.Duration)))
 	if span.IsRecording() {
 		span.SetAttributes(spanAttributes(event)...)
-		if event.Kind == plugin.EventReuseDetected {
+		switch event.Kind {
+		case plugin.EventReuseDetected:
 			span.SetStatus(codes.Error, "a spent refresh token came back; its session is revoked")
+		case plugin.EventUnproven:
+			span.SetStatus(codes.Error, "a bound session's refresh token came without proof of its key")
 		}
 	}
 	span.End(trace.WithTimestamp(event.Time))
@@ -44,7 +48,7 @@ func spanAttributes(event *plugin.Event) []attribute.KeyValue {
 		attributes = append(attributes, SessionIDKey.String(event.Session.ID))
 	}
 	switch event.Kind {
-	case plugin.EventReuseDetected:
+	case plugin.EventReuseDetected, plugin.EventUnproven:
 		// The conventions ask for error.type on what failed.
 		attributes = append(attributes, attribute.String("error.type", string(event.Kind)))
 	case plugin.EventRevoked, plugin.EventPurged:

@@ -251,7 +251,7 @@ func TestSessions(t *testing.T) {
 func TestCountersStartAtZero(t *testing.T) {
 	r := newRecorder(t)
 	before := r.counts()
-	if len(before) != 5+2+5+6+1 { // of events: 5 kinds alone, 2 of repeats, 5 of revocations; 6 reasons; and the purged
+	if len(before) != 6+2+5+6+1 { // of events: 6 kinds alone, 2 of repeats, 5 of revocations; 6 reasons; and the purged
 		t.Errorf("%d series: %v", len(before), slices.Sorted(maps.Keys(before)))
 	}
 	r.OnEvent(t.Context(), plugin.Event{Kind: plugin.EventReuseDetected})
