@@ -60,7 +60,6 @@ func (g *Group) registerDevice(c *gin.Context) {
 		return
 	}
 	if _, ok := g.setCookies(c, tokens); ok {
-		g.devices.Challenge(c, sessionID, now)
 		c.JSON(http.StatusOK, instructions)
 	}
 }
@@ -77,7 +76,9 @@ func (g *Group) proveDevice(c *gin.Context, refreshToken string) (context.Contex
 		return ctx, true // Refresh says what is wrong with it
 	}
 	err = g.devices.Prove(c, sessionID, key, g.plugin.service.Now())
-	g.devices.Challenge(c, sessionID, g.plugin.service.Now())
+	if err != nil {
+		g.devices.Challenge(c, sessionID, g.plugin.service.Now())
+	}
 	if errors.Is(err, httpapi.ErrChallenge) {
 		g.plugin.fail(c, httpapi.ErrForbidden)
 		return nil, false
