@@ -84,7 +84,7 @@ async function read(answer) {
 export function explain(error) {
   if (error.name === "SessionEnded") return "";
   if (error instanceof Refusal) return error.message;
-  if (error.name === "SessionRefused") return `The server refuses to go on with your session: ${error.message}.`;
+  if (error.name === "SessionRefused") return "The server does not go on with your session. Sign in again if that lasts.";
   if (!navigator.onLine) return "You are offline. Try again once you are back.";
   return "The server can’t be reached. Try again in a moment.";
 }

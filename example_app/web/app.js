@@ -28,6 +28,7 @@ async function enter() {
     await Promise.all([loadDevices(), loadUsers(me)]);
   } catch (error) {
     if (visit !== visits || error.name === "SessionEnded") return;
+    if (view() === "loading" && error.name === "SessionRefused") show("sign-in"); // another login may help
     if (view() === "loading") failLoading(explain(error));
     else tell(error);
   } finally {

@@ -31,8 +31,9 @@ function conceal(password) {
 function reveal(password, isShown) {
   password.type = isShown ? "text" : "password";
   const button = document.querySelector(`[aria-controls="${password.id}"]`);
-  button?.setAttribute("aria-pressed", isShown);
-  if (button) button.textContent = isShown ? "Hide" : "Show";
+  if (!button) return;
+  button.textContent = isShown ? "Hide" : "Show";
+  button.setAttribute("aria-label", `${button.textContent} password`);
 }
 
 for (const button of document.querySelectorAll(".reveal")) {

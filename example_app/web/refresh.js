@@ -53,7 +53,7 @@ export class Session extends EventTarget {
       if (data.ended) end(data.ended, data.at, true);
     };
 
-    // Reads the storage. Before, writes an entry to it, or removes its entry for null.
+    // Returns what is stored. Stores an entry first, or removes the stored one for null.
     const stored = (written) => {
       if (!storage) return;
       try {
@@ -218,7 +218,7 @@ export class Session extends EventTarget {
     this.logOut = async () => {
       const at = next();
       const used = stored();
-      let told = storage && !used;
+      let told = storage && !used; // without a token there is nothing to tell
       for (let tries = 0; !told && tries < 3; tries++) {
         await pause(tries * 1000);
         told = [204, 401, 404].includes((await post("logout", used))?.status);
