@@ -55,6 +55,7 @@ func main() {
 	growth(r, pg, *rows, *rounds, *duration)
 	purging(r, engines[:2], *duration)
 	middlewares(r)
+	algorithms(r)
 	r.write()
 	for _, e := range engines {
 		e.close()
@@ -332,7 +333,7 @@ func middlewares(r *report) {
 		}
 	})
 	ginOnly := serving(empty)
-	r.section("An access token", "One goroutine, HS256, the same token.")
+	r.section("An access token", "One goroutine, HS256, the same token, which the process has seen before.")
 	r.table("", "time", "allocations", "of golang-jwt's time")
 	for _, row := range []struct {
 		name   string
