@@ -26,8 +26,8 @@ func (s *tableServer) Arrive(now time.Duration, host int, token browsers.Token) 
 	presented := refreshClaims{Registered: jose.Registered{Subject: "alice", IssuedAt: t.issuedAt}, Generation: t.generation}
 	arrived := s.clock(now, host)
 	minted := mintedToken{t.generation + 1, arrived}
-	return func(time.Duration) (browsers.Token, bool) {
-		outcome := decide(presented, &s.row, "", arrived, s.grace)
+	return func(now time.Duration) (browsers.Token, bool) {
+		outcome := decide(presented, &s.row, "", arrived, s.clock(now, host), s.grace)
 		if !repeats(presented, arrived, s.grace) && s.row.RevokedAt == 0 && s.row.Generation < minted.generation {
 			outcome = rotate // by the UPDATE, before the row is read
 		}

@@ -2,6 +2,7 @@ package plugin_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -48,6 +49,35 @@ func TestTwoClocks(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRotationDuringAStall: a request waits for the Claims callback. Meanwhile a host whose clock is ahead rotates the token. The
+// request came before the rotation, so it is no theft.
+func TestRotationDuringAStall(t *testing.T) {
+	testdb.EachDialect(t, func(t *testing.T, db *gorm.DB) {
+		var meanwhile func()
+		ours := testhost.New(t, db, func(c *refreshtokens.Config) {
+			c.Claims = func(context.Context, plugin.Session) (map[string]any, error) {
+				if do := meanwhile; do != nil {
+					meanwhile = nil
+					do()
+				}
+				return nil, nil
+			}
+		})
+		theirs := testhost.New(t, db, func(c *refreshtokens.Config) {
+			c.Clock = func() time.Time { return ours.Clock.Now().Add(testhost.Grace / 2) }
+		})
+		token, live := ours.Login("alice").Refresh.Token, ""
+		meanwhile = func() {
+			ours.Clock.Advance(12 * time.Second)
+			live = theirs.MustRefresh(token).Refresh.Token
+		}
+		if status, tokens := ours.TryRefresh(token); status != http.StatusOK || tokens.Refresh.Token != live {
+			t.Errorf("answered %d", status)
+		}
+		theirs.WantRefresh(live, http.StatusOK)
+	})
 }
 
 // TestWrongClockPurgesNothing: a host whose clock is 31 days ahead would delete sessions that live.

@@ -15,9 +15,9 @@ const (
 )
 
 // decide is the decision table. presented is a verified refresh token that arrived at an instant; row is its session's
-// row, or nil. grace is in seconds; a negative one turns the grace period off. proven is the binding that the request has proven, or
-// empty.
-func decide(presented refreshClaims, row *models.RefreshToken, proven models.Text, arrived, grace int64) outcome {
+// row as it is now, or nil. grace is in seconds; a negative one turns the grace period off. proven is the binding that the request has
+// proven, or empty.
+func decide(presented refreshClaims, row *models.RefreshToken, proven models.Text, arrived, now, grace int64) outcome {
 	// Whoever holds the session's key is no thief, however old the token is.
 	isHolder := row != nil && isBound(row.Binding) && row.Binding == proven
 	switch {
@@ -36,7 +36,7 @@ func decide(presented refreshClaims, row *models.RefreshToken, proven models.Tex
 		return expired
 	case isHolder:
 		return repeat
-	case presented.Generation == row.Generation-1 && !isRecent(grace, row.IssuedAt, arrived, grace):
+	case presented.Generation == row.Generation-1 && !isRecent(grace, row.IssuedAt, arrived, now, grace):
 		return reuse
 	case presented.Generation < row.Generation-1:
 		return reuse
@@ -57,11 +57,12 @@ func repeats(presented refreshClaims, arrived, grace int64) bool {
 	if lifetime := presented.ExpiresAt - presented.IssuedAt; lifetime > 0 {
 		window = min(window, lifetime/2)
 	}
-	return presented.Generation > 1 && isRecent(window, presented.IssuedAt, arrived, grace)
+	return presented.Generation > 1 && isRecent(window, presented.IssuedAt, arrived, arrived, grace)
 }
 
-// isRecent tells whether a token was issued at most limit seconds ago. The clock of the host that issued it may be ahead of
-// ours by up to half the grace period. A token from further ahead is not recent.
-func isRecent(limit, issued, arrived, grace int64) bool {
-	return grace > 0 && arrived-issued <= limit && issued-arrived <= (grace+1)/2
+// isRecent tells whether a token was issued at most limit seconds before a request arrived. It may have been issued since then,
+// while the request was under way. And the clock of the host that issued it may be ahead of ours by up to half the grace period.
+// A token from further ahead is not recent.
+func isRecent(limit, issued, arrived, now, grace int64) bool {
+	return grace > 0 && arrived-issued <= limit && issued-now <= (grace+1)/2
 }

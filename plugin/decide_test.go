@@ -22,6 +22,7 @@ func TestDecide(t *testing.T) {
 		presented int64
 		minted    int64 // when the presented token was; 0: long ago
 		row       *models.RefreshToken
+		waited    int64 // since the token arrived
 		strict    bool
 		want      outcome
 	}{
@@ -53,6 +54,10 @@ func TestDecide(t *testing.T) {
 		{name: "spent after grace", presented: 4, row: row(5, now-grace-1), want: reuse},
 		{name: "spent, by a clock that is half a grace period ahead", presented: 4, row: row(5, now+grace/2), want: repeat},
 		{name: "spent, by a clock that is further ahead", presented: 4, row: row(5, now+grace/2+1), want: reuse},
+		{name: "spent while it waited", presented: 4, row: row(5, now+4), waited: 4, want: repeat},
+		{name: "spent while it waited, by a clock that is half a grace period ahead", presented: 4, row: row(5, now+4+grace/2), waited: 4, want: repeat},
+		{name: "spent while it waited, by a clock that is further ahead", presented: 4, row: row(5, now+5+grace/2), waited: 4, want: reuse},
+		{name: "spent at the end of grace, and waited", presented: 4, row: row(5, now-grace), waited: 4, want: repeat},
 		{name: "spent, grace off", presented: 4, row: row(5, now), strict: true, want: reuse},
 		{name: "spent, grace off, by a clock that is ahead", presented: 4, row: row(5, now+5), strict: true, want: reuse},
 		{name: "spent twice", presented: 3, row: row(5, now), want: reuse},
@@ -64,7 +69,7 @@ func TestDecide(t *testing.T) {
 		if test.strict {
 			g = -1
 		}
-		if got := decide(presented, test.row, "", now, g); got != test.want {
+		if got := decide(presented, test.row, "", now, now+test.waited, g); got != test.want {
 			t.Errorf("%s: %d, want %d", test.name, got, test.want)
 		}
 	}
@@ -103,7 +108,7 @@ func TestDecideBound(t *testing.T) {
 		{name: "a row that has to be bound is no one's", presented: 4, proven: "{}", row: row("{}", now+1), want: reuse},
 	} {
 		presented := refreshClaims{Registered: jose.Registered{Subject: "alice", IssuedAt: test.minted}, Generation: test.presented}
-		if got := decide(presented, test.row, test.proven, now, grace); got != test.want {
+		if got := decide(presented, test.row, test.proven, now, now, grace); got != test.want {
 			t.Errorf("%s: %d, want %d", test.name, got, test.want)
 		}
 	}

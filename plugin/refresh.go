@@ -130,7 +130,7 @@ func (r *refresh) decideByRow(ctx context.Context) (tokens Tokens, settled bool,
 	if err != nil {
 		return Tokens{}, false, err
 	}
-	switch decide(r.presented, row, r.proven, r.arrived, r.gracePeriod) {
+	switch decide(r.presented, row, r.proven, r.arrived, r.now(), r.gracePeriod) {
 	case rotate:
 		return Tokens{}, false, nil
 	case repeat:
