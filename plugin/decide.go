@@ -6,7 +6,7 @@ import "github.com/seed-2f82c0fd/refreshtokens/models"
 type outcome int
 
 const (
-	rotate  outcome = iota // the session moves on to the next generation
+	rotate  outcome = iota // the session moves on to the next generation, or catches up with the presented token
 	repeat                 // the live token is answered again
 	reuse                  // the token was spent: the session is revoked
 	expired                // the live token has idled out

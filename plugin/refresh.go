@@ -99,7 +99,8 @@ func (r *refresh) resolve(ctx context.Context) (Tokens, error) {
 		"is the database being restored, is a replica lagging, or does a transaction around the call use an old snapshot?")
 }
 
-// rotate tries to move the session on to the next generation.
+// rotate tries to move the session on to the next generation. If the presented token is too young to rotate, the row is behind it:
+// the row then catches up with this token, and does not pass it. Other tabs may still hold the token before it.
 func (r *refresh) rotate(ctx context.Context) (tokens Tokens, rotated bool, err error) {
 	next := r.successor(r.presented, r.arrived, r.device)
 	if r.bindTo != nil {
@@ -111,6 +112,9 @@ func (r *refresh) rotate(ctx context.Context) (tokens Tokens, rotated bool, err 
 	// The grace period runs from here: the callback may have taken its time.
 	now := r.now()
 	next.IssuedAt, next.ExpiresAt = now, r.expiry(r.presented, now)
+	if repeats(r.presented, r.arrived, r.gracePeriod) {
+		next.Generation, next.IssuedAt, next.ExpiresAt = r.presented.Generation, r.presented.IssuedAt, r.presented.ExpiresAt
+	}
 	// Minted before the UPDATE: whatever fails, fails before the token is spent.
 	if tokens, err = r.mint(ctx, next, now, r.custom); err != nil {
 		return Tokens{}, false, err

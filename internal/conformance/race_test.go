@@ -139,13 +139,46 @@ func TestStaleDatabase(t *testing.T) {
 				t.Errorf("answered %d", status)
 			}
 		}
-		if rows := host.Rows(); rows[0].Generation != 7 {
-			t.Errorf("the generation is %d, want 7", rows[0].Generation)
+		if rows := host.Rows(); rows[0].Generation != 6 {
+			t.Errorf("the generation is %d, want the presented token's, which is 6", rows[0].Generation)
 		}
 
 		// The restored row is so old that its session seems to have idled out. Log-out must end it all the same.
 		host.DB.Save(&backup)
 		host.Clock.Advance(6*24*time.Hour + 20*time.Hour)
 		testhost.WantAnswer(t, host.PostToken(testhost.LogoutPath, tokens.Refresh.Token), http.StatusNoContent, "")
+	})
+}
+
+// TestLostWriteAmongTabs: the database loses a rotation while some tabs have the new token already, and others still come with
+// the old one. None is logged out, whatever the order.
+func TestLostWriteAmongTabs(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		for name, order := range map[string]string{"new first": "nnoon", "old first": "onoon"} {
+			host := testhost.New(t, db).For(t)
+			spent := host.Login("alice").Refresh.Token
+			host.Clock.Advance(time.Hour)
+			before := host.Rows()
+			live := host.MustRefresh(spent).Refresh.Token
+			host.DB.Save(&before)
+			for i, tab := range order {
+				host.Clock.Advance(3 * time.Second)
+				token := live
+				if tab == 'o' {
+					token = spent
+				}
+				status, tokens := host.TryRefresh(token)
+				if status != http.StatusOK {
+					t.Fatalf("%s: request %d answered %d", name, i, status)
+				}
+				live = tokens.Refresh.Token
+			}
+			if rows := host.Rows(); rows[0].Generation != 2 {
+				t.Errorf("%s: the generation is %d, want 2", name, rows[0].Generation)
+			}
+			host.Clock.Advance(time.Hour)
+			host.WantRefresh(live, http.StatusOK)
+			host.DB.Where("1 = 1").Delete(&models.RefreshToken{})
+		}
 	})
 }
