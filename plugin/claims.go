@@ -23,6 +23,9 @@ type refreshClaims struct {
 	Data          json.RawMessage `json:"data,omitempty"`
 	// Binding is the key that the session is bound to (RFC 7800 §3.1).
 	Binding json.RawMessage `json:"cnf,omitempty"`
+
+	// last is set where the token ends with its session, so that a rotation gains no time. It is not a claim.
+	last bool
 }
 
 // accessClaims is what an access token says, before the host's claims.

@@ -55,7 +55,7 @@ type Config struct {
 	AccessTTL time.Duration
 
 	// RefreshTTL is how long a refresh token may lie unused. Default: 7 days. At most SessionTTL, and more than twice
-	// the grace period.
+	// the grace period. Under four times the grace period, a token repeats for half of its life only, so slow tabs are less safe.
 	RefreshTTL time.Duration
 
 	// SessionTTL is how long after its login a session ends, however much it is used. Default: 30 days

@@ -50,11 +50,11 @@ func decide(presented refreshClaims, row *models.RefreshToken, proven models.Tex
 // repeats tells whether a token, if it is the live one, is too young to rotate. Tabs that race all get this token, so a slow
 // tab is at most one generation behind. The first token after a login is never too young.
 //
-// A token with a lifetime of its own that is short rotates at half of it at the latest: a host may have set a longer grace period
-// since it was minted.
+// A token whose lifetime is short rotates at half of it at the latest: a host may have set a longer grace period since it was
+// minted. But not at the end of its session, where a rotation gains no time.
 func repeats(presented refreshClaims, arrived, grace int64) bool {
 	window := 2*grace - 1
-	if lifetime := presented.ExpiresAt - presented.IssuedAt; lifetime > 0 {
+	if lifetime := presented.ExpiresAt - presented.IssuedAt; lifetime > 0 && !presented.last {
 		window = min(window, lifetime/2)
 	}
 	return presented.Generation > 1 && isRecent(window, presented.IssuedAt, arrived, arrived, grace)

@@ -54,6 +54,7 @@ func TestNewRefuses(t *testing.T) {
 		{"GracePeriod of 10 minutes", func(c *plugin.Config) { c.GracePeriod = 10 * time.Minute }, ""},
 		{"a longer GracePeriod", func(c *plugin.Config) { c.GracePeriod = 601 * time.Second }, "GracePeriod is 10m1s"},
 		{"RefreshTTL of twice GracePeriod", func(c *plugin.Config) { c.RefreshTTL = time.Minute }, "RefreshTTL is 1m0s and must be longer than twice"},
+		{"RefreshTTL of over twice GracePeriod", func(c *plugin.Config) { c.RefreshTTL = 61 * time.Second }, ""},
 		{"RefreshTTL over SessionTTL", func(c *plugin.Config) { c.RefreshTTL = 31 * 24 * time.Hour }, "RefreshTTL is 744h0m0s, longer than the SessionTTL"},
 		{"AccessTTL over SessionTTL", func(c *plugin.Config) { c.AccessTTL, c.SessionTTL = 2*time.Hour, time.Hour }, "AccessTTL is 2h0m0s, longer than the SessionTTL"},
 		{"only a short SessionTTL", func(c *plugin.Config) { c.SessionTTL = 5 * time.Minute }, ""},

@@ -37,9 +37,11 @@ func (s *Service) readRefresh(token string, now int64) (refreshClaims, error) {
 	if claims.AuthTime > now+maxClockSkew {
 		return refreshClaims{}, fmt.Errorf("%w: authenticated in the future", ErrInvalidToken)
 	}
-	if s.absoluteEnd(claims.AuthTime, claims.AbsoluteLimit) <= now {
+	end := s.absoluteEnd(claims.AuthTime, claims.AbsoluteLimit)
+	if end <= now {
 		return refreshClaims{}, ErrExpired
 	}
+	claims.last = claims.ExpiresAt >= end
 	return claims, nil
 }
 

@@ -296,9 +296,10 @@ func TestBoundRowLosesItsBinding(t *testing.T) {
 			t.Fatal(err)
 		}
 		next := client.mustRefresh(bound.Refresh.Token)
-		if row := host.Rows()[0]; row.Generation != 3 || row.Binding == "" || host.Claims(next.Refresh.Token)["cnf"] == nil {
+		if row := host.Rows()[0]; row.Generation != 2 || row.Binding == "" || host.Claims(next.Refresh.Token)["cnf"] == nil {
 			t.Errorf("the row is %+v", row)
 		}
+		host.Clock.Advance(testhost.Grace + time.Second)
 		host.WantRefresh(unbound.Refresh.Token, http.StatusUnauthorized)
 	})
 }

@@ -359,6 +359,32 @@ func TestShortenedSessionTTLBindsAccessTokens(t *testing.T) {
 	}
 }
 
+// TestTabsRaceInShortLives: a live token repeats for twice the grace period also where tokens live briefly, so that a late request
+// is one generation behind at most: with the shortest idle limit, and in a session's last minute.
+func TestTabsRaceInShortLives(t *testing.T) {
+	const grace = testhost.Grace
+	for name, row := range map[string]struct {
+		option plugin.SessionOption
+		after  time.Duration // the login
+	}{
+		"idle limit of four grace periods": {plugin.WithRefreshTTL(4 * grace), 0},
+		"last minute":         {plugin.WithSessionTTL(time.Hour), time.Hour - 50*time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			host := testhost.New(t, openSQLite(t))
+			first := issue(t, host, plugin.Device{}, row.option).Refresh.Token
+			host.Clock.Advance(row.after)
+			live := host.MustRefresh(first).Refresh.Token
+			host.Clock.Advance(grace - time.Second)
+			for _, token := range []string{live, first, live} {
+				if got := host.MustRefresh(token).Refresh.Token; got != live {
+					t.Error("the token rotated")
+				}
+			}
+		})
+	}
+}
+
 // TestLongerGracePeriodLogsNobodyOut: a session with a short idle limit goes on after the host made the grace period longer.
 func TestLongerGracePeriodLogsNobodyOut(t *testing.T) {
 	host := testhost.New(t, openSQLite(t))
