@@ -42,14 +42,17 @@ describe("fetch", () => {
     assert.equal(world.refreshes().length, 1);
   });
 
-  eachMode("restores a session after a reload", async (create) => {
+  eachMode("restores a session after a reload", async (create, body) => {
     const world = create();
     world.open().logIn();
     world.tabs.length = 0;
     const tab = world.open();
     assert.equal(tab.session.expires, null);
     assert.equal((await world.settle(tab.me())).value, 200);
-    assert.equal(tab.session.expires.getTime() - world.now > 0, true);
+    assert.ok(tab.session.expires > world.now);
+    // Cookies go along to another origin of the site, and the new one is kept even if the page is closed meanwhile.
+    const [{ credentials, keepalive }] = world.refreshes();
+    assert.deepEqual([credentials, keepalive], body ? [undefined, undefined] : ["include", true]);
   });
 
   eachMode("refreshes on a 401, and tries once more", async (create) => {
@@ -139,6 +142,19 @@ describe("a new tab", () => {
     assert.equal((await world.settle(tab.me())).value, 200);
     assert.deepEqual(world.requests.map(({ route }) => route), ["refresh-tokens", undefined]);
   });
+});
+
+test("a refresh by hand asks the server, whatever other tabs have", async () => {
+  const world = new World();
+  const [tab, other] = [world.open(), world.open()];
+  tab.logIn();
+  await world.pass(1);
+  const hear = tab.onmessage;
+  tab.onmessage = undefined; // the message of the other tab is late
+  await world.settle(other.session.refresh());
+  tab.onmessage = hear;
+  await world.settle(tab.session.refresh());
+  assert.deepEqual(world.refreshes().map(({ tab }) => tab), [other, tab]);
 });
 
 describe("silent refresh", () => {
@@ -571,7 +587,7 @@ describe("a login meanwhile", () => {
 
     eachMode(`is not replaced by a late answer of the session before, ${channel ? "with" : "without"} a channel`, async (create, body) => {
       if (!channel && !body) return;
-      const world = create({ channel });
+      const world = create({ channel, locks: channel });
       const [tab, other] = [world.open(), world.open()];
       tab.logIn();
       await world.settle(tab.session.refresh());

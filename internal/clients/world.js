@@ -280,11 +280,9 @@ class Tab {
       url: input.url ?? input,
       headers: new Headers(input.headers ?? init.headers),
       refreshToken: init.body && JSON.parse(init.body).refreshToken,
-      credentials: init.credentials,
-      tab: this,
     };
     const route = new URL(request.url).pathname.split("/auth/")[1];
-    const seen = { route, at: world.now, tab: this, headers: request.headers, credentials: request.credentials };
+    const seen = { route, at: world.now, tab: this, headers: request.headers, credentials: init.credentials, keepalive: init.keepalive };
     world.requests.push(seen);
     const fate = world.network({ route, tab: this, count: world.requests.filter((other) => other.route === route).length });
     if (fate === "silent") {
