@@ -41,12 +41,22 @@ test-clients: ## run clients from npm against the example app: axios, jose, Reac
 test-interop: ## run libraries and vectors of others against tokens of the module's, and the other way round
 	cd internal/interop && go test -count 1 ./...
 
+.PHONY: test-browser
+test-browser: ## drive the example app's page in Chromium; with npm, look for barriers with axe-core too
+	cd internal/browsertest && REFRESHTOKENS_BROWSER=1 go test -count 1 -timeout 10m ./...
+
+.PHONY: screenshots
+screenshots: ## write the pictures of the page in docs/ anew
+	cd internal/browsertest && REFRESHTOKENS_BROWSER=1 REFRESHTOKENS_SCREENSHOTS=1 go test -count 1 -v -run Screenshots ./...
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (10s)
 	go test -run '^$$' -fuzz '^FuzzBody$$' -fuzztime $(FUZZTIME) ./internal/conformance
 	go test -run '^$$' -fuzz '^FuzzPick$$' -fuzztime $(FUZZTIME) ./internal/strictjson
 	go test -run '^$$' -fuzz '^FuzzVerify$$' -fuzztime $(FUZZTIME) ./plugin
 	go test -run '^$$' -fuzz '^FuzzAuthorization$$' -fuzztime $(FUZZTIME) ./middleware
+	go test -run '^$$' -fuzz '^FuzzCheck$$' -fuzztime $(FUZZTIME) ./internal/proof
+	go test -run '^$$' -fuzz '^FuzzHeaders$$' -fuzztime $(FUZZTIME) ./internal/dbsc
 
 ROUNDS ?= 5
 DURATION ?= 3s
@@ -68,6 +78,7 @@ lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## check formatting, vet and
 	cd internal/bench && go vet ./...
 	cd internal/interop && go vet ./...
 	cd internal/clients && go vet ./tokenfile/...
+	cd internal/browsertest && go vet ./...
 
 $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION):
 	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
