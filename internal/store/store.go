@@ -66,9 +66,10 @@ func prepares(db *gorm.DB) bool {
 	return db.Name() != "postgres" && db.Statement.ConnPool == db.ConnPool && !inTransaction(db)
 }
 
-// bySession finds one session of a subject that was not revoked. COALESCE keeps the index on the subject out of the
-// planner's choice: PostgreSQL, on a table without statistics, would read all sessions of the subject by it.
-const bySession = "id = ? AND COALESCE(subject, '') = ? AND revoked_at = 0"
+// bySession finds one session of a subject that was not revoked. No row has a negative generation: that alternative keeps the
+// index on the subject out of the planner's choice. PostgreSQL, on a table without statistics, would read all sessions of the
+// subject by it. It has operators only, no function: postgres_fdw would not send COALESCE to a shard.
+const bySession = "id = ? AND (subject = ? OR generation < 0) AND revoked_at = 0"
 
 // isLive finds sessions that have not ended by themselves: now and the cutoff are its parameters.
 const isLive = "expires_at > ? AND created_at > ?"
