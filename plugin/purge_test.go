@@ -55,6 +55,39 @@ func TestPurgeCanBeStoppedAndResumed(t *testing.T) {
 	})
 }
 
+// TestPurgeNeedsNoCount: MariaDB's Spider deletes, and says that it deleted no row.
+func TestPurgeNeedsNoCount(t *testing.T) {
+	db := testdb.Open(t, testdb.SQLite(t), &gorm.Config{})
+	host := testhost.New(t, db, testhost.RealTime)
+	bury(t, db, 1700)
+	if err := db.Callback().Delete().After("*").Register("test:uncounted", func(db *gorm.DB) { db.RowsAffected = 0 }); err != nil {
+		t.Fatal(err)
+	}
+	if purged, err := host.Purge(t.Context()); purged != 0 || err != nil {
+		t.Errorf("purged %d, %v", purged, err)
+	}
+	if rows := host.Rows(); len(rows) != 0 {
+		t.Errorf("%d rows are left", len(rows))
+	}
+	bury(t, db, 3)
+	if forgotten, err := host.Forget(t.Context(), "1"); forgotten != 1 || err != nil {
+		t.Errorf("forgot %d, %v, want 1", forgotten, err)
+	}
+}
+
+// TestPurgeEndsWhereNothingGoes: a trigger that keeps the rows doesn't make it try for ever.
+func TestPurgeEndsWhereNothingGoes(t *testing.T) {
+	db := testdb.Open(t, testdb.SQLite(t), &gorm.Config{})
+	host := testhost.New(t, db, testhost.RealTime)
+	bury(t, db, 3)
+	if err := db.Exec("CREATE TRIGGER keep BEFORE DELETE ON refresh_tokens BEGIN SELECT RAISE(IGNORE); END").Error; err != nil {
+		t.Fatal(err)
+	}
+	if purged, err := host.Purge(t.Context()); purged != 0 || err == nil || !strings.Contains(err.Error(), "does not delete") {
+		t.Errorf("purged %d, %v", purged, err)
+	}
+}
+
 // TestJanitors: several at once do no harm, and leave nothing dead.
 func TestJanitors(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {

@@ -54,7 +54,7 @@ func TestIndexesAreUsed(t *testing.T) {
 				{"list", func() error { _, err := rows.ListLive(ctx, "subject 1", 1, 1, 200); return err }, subject},
 				{"list others", func() error { _, err := rows.ListOthers(ctx, id, "subject 1", 1, 1, 4, 100); return err }, subject},
 				{"forget", func() error { _, err := rows.Forget(ctx, "subject 2"); return err }, subject},
-				{"purge", func() error { _, err := rows.PurgeBatch(ctx, size/100, 10); return err }, created},
+				{"purge", func() error { _, _, err := rows.PurgeBatch(ctx, size/100, 10); return err }, created},
 			} {
 				recorder.Reset()
 				if err := row.run(); err != nil {

@@ -237,8 +237,9 @@ func TestPurgeInBatches(t *testing.T) {
 		alive.CreatedAt = cutoff + 1
 		create(t, rows, alive)
 		for _, want := range []int64{3, 3, 1, 0} {
-			if got, err := rows.PurgeBatch(t.Context(), cutoff, 3); got != want || err != nil {
-				t.Errorf("purged %d, %v, want %d", got, err, want)
+			first, got, err := rows.PurgeBatch(t.Context(), cutoff, 3)
+			if got != want || (first == "") != (want == 0) || err != nil {
+				t.Errorf("purged %d from %q on, %v, want %d", got, first, err, want)
 			}
 		}
 		if find(t, rows, idC) == nil {
