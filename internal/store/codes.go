@@ -28,6 +28,9 @@ func isTransient(err error) bool {
 			1205, // lock wait timeout
 			1213, // deadlock, and Galera's certification failure
 			3572, // lock not available at once
+			8022, // the commit failed and was rolled back (TiDB)
+			8028, // the table's schema has changed (TiDB)
+			9007, // write conflict (TiDB)
 		}, number)
 	}) || code.sqlite&0xff == 5 || code.sqlite&0xff == 6 // SQLITE_BUSY, SQLITE_LOCKED, and their extended codes
 }

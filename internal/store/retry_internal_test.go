@@ -25,6 +25,7 @@ func TestIsTransient(t *testing.T) {
 		{&pgconn.PgError{Code: "08006"}, false}, // connection_failure: nobody knows what became of the statement
 		{&mysql.MySQLError{Number: 1213}, true},
 		{fmt.Errorf("update: %w", &mysql.MySQLError{Number: 1205}), true},
+		{&mysql.MySQLError{Number: 9007}, true},
 		{&mysql.MySQLError{Number: 1062}, false},
 		{sqlite3.Error{Code: sqlite3.ErrBusy}, true},
 		{sqlite3.Error{Code: sqlite3.ErrLocked}, true},
