@@ -129,7 +129,7 @@ func TestStaleDatabase(t *testing.T) {
 			host.Clock.Advance(time.Hour)
 			tokens = host.MustRefresh(tokens.Refresh.Token)
 		}
-		host.DB.Save(&backup)
+		restore(t, host.DB, backup)
 
 		for _, status := range together(10, func(int) int {
 			status, _ := host.TryRefresh(tokens.Refresh.Token)
@@ -144,7 +144,7 @@ func TestStaleDatabase(t *testing.T) {
 		}
 
 		// The restored row is so old that its session seems to have idled out. Log-out must end it all the same.
-		host.DB.Save(&backup)
+		restore(t, host.DB, backup)
 		host.Clock.Advance(6*24*time.Hour + 20*time.Hour)
 		testhost.WantAnswer(t, host.PostToken(testhost.LogoutPath, tokens.Refresh.Token), http.StatusNoContent, "")
 	})
@@ -181,4 +181,13 @@ func TestLostWriteAmongTabs(t *testing.T) {
 			host.DB.Where("1 = 1").Delete(&models.RefreshToken{})
 		}
 	})
+}
+
+func restore(t *testing.T, db *gorm.DB, backup []models.RefreshToken) {
+	t.Helper()
+	for i := range backup {
+		if result := db.Select("*").Updates(&backup[i]); result.Error != nil || result.RowsAffected != 1 {
+			t.Fatalf("restored %d rows, %v", result.RowsAffected, result.Error)
+		}
+	}
 }

@@ -368,7 +368,7 @@ func TestTabsRaceInShortLives(t *testing.T) {
 		after  time.Duration // the login
 	}{
 		"idle limit of four grace periods": {plugin.WithRefreshTTL(4 * grace), 0},
-		"last minute":         {plugin.WithSessionTTL(time.Hour), time.Hour - 50*time.Second},
+		"last minute":                      {plugin.WithSessionTTL(time.Hour), time.Hour - 50*time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			host := testhost.New(t, openSQLite(t))

@@ -38,7 +38,9 @@ func TestPyJWT(t *testing.T) {
 	}
 	for _, algorithm := range testhost.Algorithms {
 		host := testhost.New(t, testdb.Open(t, testdb.SQLite(t), &gorm.Config{}), testhost.WithAccessKey(algorithm), testhost.RealTime,
-			func(config *refreshtokens.Config) { config.Issuer, config.Audience = "https://auth.example.com", "reports" })
+			func(config *refreshtokens.Config) {
+				config.Issuer, config.Audience = "https://auth.example.com", "reports"
+			})
 		host.RegisterJWKS(host.Router)
 		server := httptest.NewServer(host.Router)
 		defer server.Close()

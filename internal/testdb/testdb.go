@@ -47,8 +47,11 @@ type Engine struct {
 	Open func(t testing.TB) gorm.Dialector
 }
 
-// Engines returns the three dialects with the settings that most hosts use.
+// Engines returns the three dialects with the settings that most hosts use. If [Sharded] is set, it returns those servers.
 func Engines() []Engine {
+	if engines, set := sharded(); set {
+		return engines
+	}
 	return []Engine{{"sqlite", SQLite}, {"postgres", Postgres}, {"mysql", MySQL}}
 }
 
