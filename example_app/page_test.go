@@ -22,6 +22,7 @@ var pageRoutes = map[string]struct{ file, mediaType string }{
 	"/icon.svg":   {"icon.svg", "image/svg+xml"},
 	"/app.js":     {"app.js", "text/javascript; charset=utf-8"},
 	"/api.js":     {"api.js", "text/javascript; charset=utf-8"},
+	"/dpop.js":    {"dpop.js", "text/javascript; charset=utf-8"},
 	"/devices.js": {"devices.js", "text/javascript; charset=utf-8"},
 	"/format.js":  {"format.js", "text/javascript; charset=utf-8"},
 	"/page.js":    {"page.js", "text/javascript; charset=utf-8"},
@@ -69,7 +70,7 @@ func TestPageFiles(t *testing.T) {
 
 // TestPageIsWhole: every file of web/ is served, but for the types, which are for editors and compilers.
 func TestPageIsWhole(t *testing.T) {
-	served := map[string]bool{"refresh.d.ts": true}
+	served := map[string]bool{"refresh.d.ts": true, "dpop.d.ts": true}
 	for _, want := range pageRoutes {
 		served[want.file] = true
 	}

@@ -112,7 +112,8 @@ function showLife() {
   if (!expires) return;
   const left = expires - Date.now();
   $("access-life").dataset.expires = expires.toISOString();
-  $("access-life").textContent = left > 0 ? `${span(left)} left` : "Ended";
+  if (left > 1e12) $("access-life").textContent = "Renewed by your browser"; // the session is bound to the device
+  else $("access-life").textContent = left > 0 ? `${span(left)} left` : "Ended";
   $("access-progress").value = Math.max(0, left / life);
 }
 

@@ -55,7 +55,7 @@ export class Session extends EventTarget {
    * Rejects with an Error of the name
    * - "SessionEnded" if nobody is signed in,
    * - "SessionWaiting" if no access token could be had in four tries, or soon enough; it goes on trying while the page is visible,
-   * - "SessionRefused" if the refresh route answers as if the set-up were wrong, for instance 403 or 404.
+   * - "SessionRefused" if the refresh route answers as if the set-up were wrong, for instance 404.
    *
    * Rejects with a TypeError as fetch does if the request fails, or if its URL is of an origin that may not get the token.
    */

@@ -165,6 +165,7 @@ export class Session extends EventTarget {
         if (now) stored(null);
         return end("expired", at);
       }
+      if (answer?.status === 403 && !storage) return set(timed({ expires: "9999" }, at)); // bound to the device: the browser refreshes
       if (answer && !answer.ok && answer.status !== 429 && answer.status < 500) {
         throw failure("SessionRefused", `${answer.url} answered ${answer.status}`); // to try again is no use
       }

@@ -392,12 +392,23 @@ describe("a refresh without a good answer", () => {
     const world = create();
     const tab = world.open();
     tab.logIn();
-    world.network = () => ({ status: 403 });
+    world.network = () => ({ status: 400 });
     const { error } = await world.settle(tab.session.refresh());
     assert.equal(error.name, "SessionRefused");
     await world.pass(10);
     assert.equal(world.refreshes().length, 1);
     assert.deepEqual(tab.events, ["refreshed login"]);
+  });
+
+  test("is left to the browser where the session is bound to the device", async () => {
+    const world = new World({});
+    const tab = world.open();
+    tab.logIn();
+    world.network = ({ route }) => (route === "refresh-tokens" ? { status: 403 } : undefined);
+    assert.equal((await world.settle(tab.session.refresh())).error, undefined);
+    await world.pass(accessTTL);
+    assert.equal(world.refreshes().length, 1);
+    assert.deepEqual(tab.events, ["refreshed login", "refreshed refresh"]);
   });
 });
 
