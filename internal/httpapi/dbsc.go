@@ -104,7 +104,7 @@ func (d *DBSC) Prove(c *gin.Context, sessionID, confirmation string, now time.Ti
 	return nil
 }
 
-// ErrChallenge: the browser has to sign a challenge first.
+// ErrChallenge is for a browser that has to sign a challenge first.
 var ErrChallenge = errors.New("no proof with a current challenge")
 
 func isCurrent(challenges *nonce.Source, sessionID string, now time.Time) func(string) bool {

@@ -63,7 +63,7 @@ const (
 // NewProofError returns a refusal.
 func NewProofError(code string, cause error) ProofError { return ProofError{Code: code, cause: cause} }
 
-// ErrNoProof: the request has no DPoP header and needs one.
+// ErrNoProof is for a request that needs a DPoP header and has none.
 var ErrNoProof = errors.New("no DPoP proof")
 
 // Prove returns the thumbprint of the key that a request's proof is by, or "" where it has no proof. accessToken is the one in the
