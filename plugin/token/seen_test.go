@@ -2,10 +2,13 @@ package token_test
 
 import (
 	"crypto"
+	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -238,3 +241,34 @@ func TestSourceIsAskedForOurKidsOnly(t *testing.T) {
 }
 
 func encode(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+
+// TestSourceThatMixesKeysUp: a key verifies only what names it by its own thumbprint, and its own algorithm.
+func TestSourceThatMixesKeysUp(t *testing.T) {
+	host := newHost(t, testhost.WithAccessKey("EdDSA"))
+	good := host.Login("alice").Access.Token
+	payload := strings.Split(good, ".")[1]
+	right, other := testhost.AccessKey("EdDSA").(ed25519.PrivateKey), testhost.NewAccessKey(t, "EdDSA").(ed25519.PrivateKey)
+	source := sourceOf(t, right)
+	kid := slices.Collect(maps.Keys(source.keys))[0]
+	sign := func(key ed25519.PrivateKey, header string) string {
+		input := encode(header) + "." + payload
+		return input + "." + encode(string(ed25519.Sign(key, []byte(input))))
+	}
+	verify := func(access string) error {
+		_, err := newVerifier(t, token.Config{KeySource: source, Clock: host.Clock.Now}).VerifyAccess(access)
+		return err
+	}
+	header := `{"alg":"EdDSA","typ":"JWT","kid":"` + kid + `"}`
+	if err := verify(sign(right, header)); err != nil {
+		t.Fatal(err)
+	}
+	for _, algorithm := range []string{"ES256", "RS256"} {
+		if err := verify(sign(right, strings.Replace(header, "EdDSA", algorithm, 1))); !errors.Is(err, token.ErrInvalid) {
+			t.Errorf("an Ed25519 signature with alg %s: %v", algorithm, err)
+		}
+	}
+	source.keys[kid] = other.Public()
+	if err := verify(sign(other, header)); !errors.Is(err, token.ErrInvalid) {
+		t.Errorf("a key under the kid of another: %v", err)
+	}
+}
