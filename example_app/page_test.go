@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,24 +14,30 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// pageRoutes are the page's files by their routes.
-var pageRoutes = map[string]struct{ file, mediaType string }{
-	"/":           {"index.html", "text/html; charset=utf-8"},
-	"/style.css":  {"style.css", "text/css; charset=utf-8"},
-	"/icon.svg":   {"icon.svg", "image/svg+xml"},
-	"/app.js":     {"app.js", "text/javascript; charset=utf-8"},
-	"/api.js":     {"api.js", "text/javascript; charset=utf-8"},
-	"/dpop.js":    {"dpop.js", "text/javascript; charset=utf-8"},
-	"/devices.js": {"devices.js", "text/javascript; charset=utf-8"},
-	"/format.js":  {"format.js", "text/javascript; charset=utf-8"},
-	"/page.js":    {"page.js", "text/javascript; charset=utf-8"},
-	"/refresh.js": {"refresh.js", "text/javascript; charset=utf-8"},
-	"/users.js":   {"users.js", "text/javascript; charset=utf-8"},
+// pageRoutes returns the names of the page's files by their routes. The types of its modules are for editors and compilers, and
+// are not served.
+func pageRoutes(t *testing.T) map[string]string {
+	t.Helper()
+	entries, err := os.ReadDir("web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	routes := map[string]string{}
+	for _, entry := range entries {
+		switch name := entry.Name(); {
+		case name == "index.html":
+			routes["/"] = name
+		case !strings.HasSuffix(name, ".d.ts"):
+			routes["/"+name] = name
+		}
+	}
+	return routes
 }
 
 // askPage sends a request to a router that serves the page alone. Each header is "Name: value".
 func askPage(t *testing.T, method, target string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
+	gin.SetMode(gin.ReleaseMode) // as the app does
 	router := gin.New()
 	if err := addPage(router); err != nil {
 		t.Fatal(err)
@@ -48,8 +53,14 @@ func askPage(t *testing.T, method, target string, headers ...string) *httptest.R
 }
 
 func TestPageFiles(t *testing.T) {
-	for route, want := range pageRoutes {
-		content, err := os.ReadFile(filepath.Join("web", want.file))
+	mediaTypes := map[string]string{
+		".html": "text/html; charset=utf-8",
+		".css":  "text/css; charset=utf-8",
+		".js":   "text/javascript; charset=utf-8",
+		".svg":  "image/svg+xml",
+	}
+	for route, name := range pageRoutes(t) {
+		content, err := os.ReadFile(filepath.Join("web", name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,31 +72,10 @@ func TestPageFiles(t *testing.T) {
 			if got := response.Header().Get("Content-Length"); got != strconv.Itoa(len(content)) {
 				t.Errorf("%s %s: Content-Length is %q, want %d", method, route, got, len(content))
 			}
-			if got := response.Header().Get("Content-Type"); got != want.mediaType {
-				t.Errorf("%s %s: Content-Type is %q, want %q", method, route, got, want.mediaType)
+			if got, want := response.Header().Get("Content-Type"), mediaTypes[filepath.Ext(name)]; got != want || want == "" {
+				t.Errorf("%s %s: Content-Type is %q, want %q", method, route, got, want)
 			}
 		}
-	}
-}
-
-// TestPageIsWhole: every file of web/ is served, but for the types, which are for editors and compilers.
-func TestPageIsWhole(t *testing.T) {
-	served := map[string]bool{"refresh.d.ts": true, "dpop.d.ts": true}
-	for _, want := range pageRoutes {
-		served[want.file] = true
-	}
-	entries, err := os.ReadDir("web")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, entry := range entries {
-		if !served[entry.Name()] {
-			t.Errorf("web/%s has no route in this test", entry.Name())
-		}
-	}
-	embedded, err := fs.Glob(pageFiles, "web/*")
-	if err != nil || len(embedded) != len(pageRoutes) {
-		t.Errorf("%d files are embedded, want %d: %v %v", len(embedded), len(pageRoutes), embedded, err)
 	}
 }
 
@@ -98,7 +88,7 @@ func TestPageHeaders(t *testing.T) {
 		"Cross-Origin-Opener-Policy": "same-origin",
 		"Cache-Control":              "no-cache",
 	}
-	for route := range pageRoutes {
+	for route := range pageRoutes(t) {
 		response := askPage(t, http.MethodGet, route)
 		for name, value := range want {
 			if got := response.Header().Get(name); got != value {
@@ -111,7 +101,7 @@ func TestPageHeaders(t *testing.T) {
 // TestPageCaching: a browser that has the newest version gets no body, and one that has another gets the whole.
 func TestPageCaching(t *testing.T) {
 	etags := map[string]string{}
-	for route := range pageRoutes {
+	for route := range pageRoutes(t) {
 		etag := askPage(t, http.MethodGet, route).Header().Get("ETag")
 		if other, found := etags[etag]; found || etag == "" {
 			t.Errorf("%s has the ETag %q of %q", route, etag, other)
@@ -166,30 +156,28 @@ func TestPageObeysItsPolicy(t *testing.T) {
 	}
 }
 
-// TestPageModules: each module that another imports is served, and refresh.js, which people copy, imports none and stays small.
+// TestPageModules: what the HTML and the modules name is served. refresh.js, which people copy, imports nothing and stays small.
 func TestPageModules(t *testing.T) {
-	imports := regexp.MustCompile(`(?m)^import .* from "\.(/[^"]+)";$|\bimport\b`)
-	for route, want := range pageRoutes {
-		if filepath.Ext(want.file) != ".js" {
-			continue
-		}
-		content, err := os.ReadFile(filepath.Join("web", want.file))
+	routes := pageRoutes(t)
+	named := regexp.MustCompile(`(?:\b(?:src|href)="|\bfrom "\.)(/[\w.-]*)"`)
+	for _, name := range routes {
+		content, err := os.ReadFile(filepath.Join("web", name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		found := imports.FindAllSubmatch(content, -1)
-		for _, match := range found {
-			if _, served := pageRoutes[string(match[1])]; !served {
-				t.Errorf("%s imports what is not served: %s", route, match[0])
+		for _, match := range named.FindAllSubmatch(content, -1) {
+			if routes[string(match[1])] == "" {
+				t.Errorf("%s names %s, which is not served", name, match[1])
 			}
 		}
-		if want.file != "refresh.js" {
-			continue
-		}
-		const limit = 12 << 10 // with its comments
-		if len(found) > 0 || len(content) > limit {
-			t.Errorf("refresh.js has %d imports and %d bytes, want none and at most %d", len(found), len(content), limit)
-		}
+	}
+	content, err := os.ReadFile("web/refresh.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const limit = 12 << 10 // with its comments
+	if imports := regexp.MustCompile(`\bimport\b`).Find(content); imports != nil || len(content) > limit {
+		t.Errorf("refresh.js has %d bytes and imports %q, want at most %d and none", len(content), imports, limit)
 	}
 }
 
