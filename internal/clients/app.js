@@ -81,12 +81,20 @@ export async function logIn(app, user) {
 
 // sessionsOf lists the live sessions of the user that an access token is of.
 export async function sessionsOf(app, accessToken) {
-  const response = await fetch(`${app.url}/v1/auth/refresh-tokens`, { headers: { Authorization: `Bearer ${accessToken}` } });
+  const response = await send(`${app.url}/v1/auth/refresh-tokens`, { headers: { Authorization: `Bearer ${accessToken}` } });
   return (await expectJSON(response, 200)).sessions;
 }
 
 export function post(url, body, headers = {}) {
-  return fetch(url, { method: "POST", headers: { "Content-Type": "application/json", ...headers }, body: JSON.stringify(body) });
+  return send(url, { method: "POST", headers: { "Content-Type": "application/json", ...headers }, body: JSON.stringify(body) });
+}
+
+// send is fetch. Where the connection breaks, as it may on a busy machine, it tries again.
+function send(url, init, tries = 3) {
+  return fetch(url, init).catch((error) => {
+    if (tries === 1) throw error;
+    return send(url, init, tries - 1);
+  });
 }
 
 export async function expectJSON(response, status) {
