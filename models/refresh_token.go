@@ -17,7 +17,7 @@ import (
 // Unix seconds: they mean the same on every dialect and in every time zone. No index contains a column that a refresh changes,
 // so PostgreSQL updates in place (HOT) and InnoDB touches no secondary index.
 type RefreshToken struct {
-	ID         Text   `gorm:"column:id;primaryKey;size:36"` // UUIDv7 (RFC 9562 §5.7); the session's id
+	ID         Text   `gorm:"column:id;primaryKey;size:36"` // UUIDv7 (RFC 9562 §5.7), or UUIDv8 after a take-over; the session's id
 	Subject    Text   `gorm:"column:subject;size:255;not null;index:,composite:subject,priority:1"`
 	Generation int64  `gorm:"column:generation;not null"` // of the one live refresh token; the first is 1
 	IssuedAt   int64  `gorm:"column:issued_at;not null"`  // when that generation was minted

@@ -83,6 +83,24 @@ type Config struct {
 	// Refresh got, so it can carry the host's transaction. At a refresh ctx ends when the refresh gives up; see [Service.Refresh].
 	Claims func(ctx context.Context, session Session) (map[string]any, error)
 
+	// Legacy, where set, tells whose the refresh token of another system is, so that users stay logged in when an app moves here.
+	// docs/moving.md has examples. The token is taken over: it starts a session of the subject, and is spent. Of several requests
+	// with it, one starts the session. The others are answered as with a spent token of ours: within the grace period with the same
+	// refresh token, later with [ErrReused]. Default: none, and such tokens are refused.
+	//
+	// It refuses a token with [ErrInvalidToken] or [ErrExpired], and a subject with [ErrSubjectRefused]. With any other error the call
+	// fails, and the token is not spent. It is asked before Claims, at most once in a call, and not about a token that was taken
+	// over before. What it gets is printable ASCII of at most 8 KiB, and never of the form of this module's tokens, however old or
+	// broken. ctx ends as it does for Claims. It must
+	//   - refuse tokens of users who are gone, or who have changed their password: RevokeAll ends sessions, and not these tokens;
+	//   - refuse every token from SessionTTL after the first take-over on: the rows which tell that tokens are spent are deleted then;
+	//   - take only one text for each token: a column that ignores case or trailing blanks lets one token start several sessions;
+	//   - not delete the token: if the call fails afterwards, the user would be logged out;
+	//   - be quick: anybody can have it asked, so limit the rate of requests as you do at login.
+	//
+	// The auth_time of such a session's access tokens is in 1970, because nobody knows it.
+	Legacy func(ctx context.Context, token string) (subject string, err error)
+
 	// MaxSessions is how many live sessions a subject may have. A new login ends the least recently used ones beyond it.
 	// Default: 0, which is no limit. In a transaction of your own, lock the user's row before you call Issue; otherwise
 	// two logins at once can exceed the limit.

@@ -19,6 +19,7 @@ const maxEncodedData = 1536
 type sessionData struct {
 	Device string                     `json:"device,omitempty"`
 	Claims map[string]json.RawMessage `json:"claims,omitempty"`
+	Legacy string                     `json:"legacy,omitempty"` // of a session that was taken over; see legacyData
 }
 
 // encodeData returns nothing where there is nothing. The error is [ErrInvalidClaims].

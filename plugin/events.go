@@ -15,6 +15,7 @@ type EventKind string
 // What happens to sessions.
 const (
 	EventIssued          EventKind = "issued"          // a login started a session
+	EventTakenOver       EventKind = "taken_over"      // a legacy token started a session; see Config.Legacy
 	EventRefreshed       EventKind = "refreshed"       // a session rotated to its next refresh token
 	EventRepeated        EventKind = "repeated"        // the live token was answered again; see Event.DeviceChanged
 	EventReuseDetected   EventKind = "reuse_detected"  // a spent token came back, and ended the session (RFC 9700 §4.14.2)
@@ -56,7 +57,7 @@ type Event struct {
 
 	Reason   Reason        // for EventRevoked
 	Count    int64         // for EventRevoked and EventPurged: how many sessions
-	Duration time.Duration // for EventIssued, EventRefreshed and EventRepeated: how long the call took
+	Duration time.Duration // for EventIssued, EventTakenOver, EventRefreshed and EventRepeated: how long the call took
 }
 
 // emit logs an event and tells the host. A panic of the host's is logged: what happened has happened.
@@ -87,6 +88,7 @@ var logLines = map[EventKind]struct {
 	message string
 }{
 	EventIssued:          {slog.LevelDebug, "refreshtokens: a session was issued"},
+	EventTakenOver:       {slog.LevelDebug, "refreshtokens: a legacy token was taken over"},
 	EventRefreshed:       {slog.LevelDebug, "refreshtokens: a session was refreshed"},
 	EventRepeated:        {slog.LevelDebug, "refreshtokens: a refresh token was answered again"},
 	EventReuseDetected:   {slog.LevelWarn, "refreshtokens: a spent refresh token came back; its session is revoked"},

@@ -22,6 +22,7 @@ type keys struct {
 	public       []token.PublicKey
 	verifier     *token.Verifier
 	nonceSecrets [][]byte
+	legacyKeys   [][]byte // one for each secret, as refreshKeys
 }
 
 // maxPrevious bounds PreviousSecrets, which are tried in turn, and PreviousAccessKeys, which the key set lists.
@@ -86,6 +87,9 @@ func (c Config) keys(ctx context.Context) (keys, error) {
 	}
 	var err error
 	if k.nonceSecrets, err = deriveNonceSecrets(secrets...); err != nil {
+		return k, err
+	}
+	if k.legacyKeys, err = deriveLegacyKeys(secrets); err != nil {
 		return k, err
 	}
 	verifying := token.Config{Issuer: c.Issuer, Audience: c.Audience, Leeway: c.Leeway, Clock: c.Clock, Remember: c.RememberTokens}

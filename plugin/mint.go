@@ -30,7 +30,8 @@ func (s *Service) mint(ctx context.Context, row *models.RefreshToken, now int64,
 	if err != nil {
 		return Tokens{}, fmt.Errorf("encode refresh token: %w", err)
 	}
-	access, err := s.mintAccess(ctx, row, row.CreatedAt, now, decodeData(row.Data).claims(), custom)
+	data := decodeData(row.Data)
+	access, err := s.mintAccess(ctx, row, data.authTime(row), now, data.claims(), custom)
 	if err != nil {
 		return Tokens{}, err
 	}

@@ -52,7 +52,11 @@ func (s *Service) Refresh(ctx context.Context, token string, device Device) (Tok
 func (s *Service) tryRefresh(ctx context.Context, token string, device Device) (Tokens, error) {
 	r := refresh{Service: s, began: time.Now(), arrived: s.now(), device: device}
 	var err error
-	if r.presented, err = s.verifyRefresh(token, r.arrived); err != nil {
+	r.presented, err = s.verifyRefresh(token, r.arrived)
+	if s.isLegacy(token, err) {
+		return r.takeOver(ctx, token)
+	}
+	if err != nil {
 		return Tokens{}, err
 	}
 	if s.ended.has(r.presented.SessionID) {
@@ -95,9 +99,11 @@ func (r *refresh) resolve(ctx context.Context) (Tokens, error) {
 			return tokens, err
 		}
 	}
-	return Tokens{}, errors.New("refresh gave up: the row that was read differs from the row that was updated; " +
-		"is the database being restored, is a replica lagging, or does a transaction around the call use an old snapshot?")
+	return Tokens{}, errUnsteady
 }
+
+var errUnsteady = errors.New("refresh gave up: the row that was read differs from the row that was updated; " +
+	"is the database being restored, is a replica lagging, or does a transaction around the call use an old snapshot?")
 
 // rotate tries to move the session on to the next generation. If the presented token is too young to rotate, the row is behind it:
 // the row then catches up with this token, and does not pass it. Other tabs may still hold the token before it.
@@ -134,6 +140,11 @@ func (r *refresh) decideByRow(ctx context.Context) (tokens Tokens, settled bool,
 	if err != nil {
 		return Tokens{}, false, err
 	}
+	return r.carryOut(ctx, row)
+}
+
+// carryOut is decideByRow for a row that was read, or nil.
+func (r *refresh) carryOut(ctx context.Context, row *models.RefreshToken) (tokens Tokens, settled bool, err error) {
 	switch decide(r.presented, row, r.proven, r.arrived, r.now(), r.gracePeriod) {
 	case rotate:
 		return Tokens{}, false, nil

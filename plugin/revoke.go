@@ -17,6 +17,9 @@ import (
 func (s *Service) Revoke(ctx context.Context, token string) error {
 	now := s.now()
 	claims, err := s.readRefresh(token, now)
+	if s.isLegacy(token, err) {
+		return s.revokeLegacy(ctx, token, now)
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotFound, err)
 	}

@@ -5,7 +5,7 @@ import "sync/atomic"
 // Stats counts what is of no session, or too frequent for an event, since the Service was made.
 type Stats struct {
 	Rejected      uint64 // refreshes with a token that was invalid, expired, revoked or reused
-	Failed        uint64 // refreshes that the database or the Claims callback failed
+	Failed        uint64 // refreshes that the database or a callback of the host's failed
 	LiveLookups   uint64 // look-ups of live sessions
 	LiveCacheHits uint64 // those that were answered from memory
 }

@@ -75,7 +75,7 @@ func (t *Telemetry) startAtZero() {
 func (t *Telemetry) measure(ctx context.Context, event *plugin.Event) {
 	t.count(ctx, event, 1)
 	switch event.Kind {
-	case plugin.EventIssued, plugin.EventRefreshed, plugin.EventRepeated:
+	case plugin.EventIssued, plugin.EventTakenOver, plugin.EventRefreshed, plugin.EventRepeated:
 		t.duration.Record(ctx, event.Duration.Seconds(), metric.WithAttributes(EventKey.String(string(event.Kind))))
 	}
 }

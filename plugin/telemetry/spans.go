@@ -13,6 +13,7 @@ import (
 // spanNames say which call an event is of.
 var spanNames = map[plugin.EventKind]string{
 	plugin.EventIssued:          "refreshtokens.issue",
+	plugin.EventTakenOver:       "refreshtokens.refresh",
 	plugin.EventRefreshed:       "refreshtokens.refresh",
 	plugin.EventRepeated:        "refreshtokens.refresh",
 	plugin.EventReuseDetected:   "refreshtokens.refresh",

@@ -89,7 +89,7 @@ func (t *Telemetry) observables(meter metric.Meter) error {
 	rejected, err1 := counter("refreshtokens.refresh.rejected", "{refresh}",
 		"Refreshes with a token that was invalid, expired, revoked or reused.")
 	failed, err2 := counter("refreshtokens.refresh.failed", "{refresh}",
-		"Refreshes that the database or the Claims callback failed.")
+		"Refreshes that the database or a callback of the host's failed.")
 	lookups, err3 := counter("refreshtokens.live_session.lookups", "{lookup}", "Look-ups of live sessions.")
 	hits, err4 := counter("refreshtokens.live_session.cache_hits", "{lookup}",
 		"Look-ups of live sessions that were answered from memory.")

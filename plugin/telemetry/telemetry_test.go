@@ -251,7 +251,7 @@ func TestSessions(t *testing.T) {
 func TestCountersStartAtZero(t *testing.T) {
 	r := newRecorder(t)
 	before := r.counts()
-	if len(before) != 6+2+5+6+1 { // of events: 6 kinds alone, 2 of repeats, 5 of revocations; 6 reasons; and the purged
+	if len(before) != 7+2+5+6+1 { // of events: 7 kinds alone, 2 of repeats, 5 of revocations; 6 reasons; and the purged
 		t.Errorf("%d series: %v", len(before), slices.Sorted(maps.Keys(before)))
 	}
 	r.OnEvent(t.Context(), plugin.Event{Kind: plugin.EventReuseDetected})
@@ -291,6 +291,8 @@ func TestSpans(t *testing.T) {
 	}{
 		{plugin.Event{Kind: plugin.EventIssued, Session: session, Duration: time.Second}, "refreshtokens.issue",
 			" event=issued session.id=the-session", codes.Unset},
+		{plugin.Event{Kind: plugin.EventTakenOver, Session: session, Duration: time.Second}, "refreshtokens.refresh",
+			" event=taken_over session.id=the-session", codes.Unset},
 		{plugin.Event{Kind: plugin.EventRefreshed, Session: session, Duration: time.Second}, "refreshtokens.refresh",
 			" event=refreshed session.id=the-session", codes.Unset},
 		{plugin.Event{Kind: plugin.EventRepeated, Session: session, DeviceChanged: true}, "refreshtokens.refresh",
