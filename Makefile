@@ -60,6 +60,10 @@ bench-shards: ## count refreshes on 1, 2 and 4 shards, each held to a share of a
 test-moving: ## move apps here from gin-jwt, node-express-boilerplate, Supabase Auth and a table of hashes, with users logged in
 	bash .ci/moving
 
+.PHONY: model
+model: ## have Spin check the model of a refresh, and find each rule that is broken; needs spin and cc
+	REFRESHTOKENS_MODEL=1 go test -v -count 1 -timeout 15m -parallel 2 ./internal/model
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (10s)
 	go test -run '^$$' -fuzz '^FuzzBody$$' -fuzztime $(FUZZTIME) ./internal/conformance

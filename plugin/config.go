@@ -63,8 +63,9 @@ type Config struct {
 	SessionTTL time.Duration
 
 	// GracePeriod is how long after a rotation the old token still returns the new one, for tabs that race and for answers
-	// that got lost; it may last up to a second longer. A new token repeats for twice as long before it can rotate again. Default: 30 seconds. At most 10 minutes. A negative value turns it off:
-	// then every refresh rotates, and every retry counts as theft and ends the session.
+	// that got lost; it may last up to a second longer. A new token repeats for twice as long before it can rotate again.
+	// Default: 30 seconds. At most 10 minutes. Under 4 seconds, times in whole seconds are too coarse, so slow tabs are less safe.
+	// A negative value turns it off: then every refresh rotates, and every retry counts as theft and ends the session.
 	GracePeriod time.Duration
 
 	// Leeway tolerates clocks that differ when access tokens are verified. At most 60 seconds. Default: 0.

@@ -1,11 +1,71 @@
 package plugin
 
 import (
+	"fmt"
+	"os"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/seed-2f82c0fd/refreshtokens/internal/jose"
 	"github.com/seed-2f82c0fd/refreshtokens/models"
 )
+
+// TestRefreshTimeout: with a grace period of 4 seconds or more, a refresh of a spent token ends before the live token may rotate again. The clocks of
+// three hosts differ as much as they may, and whole seconds hide as much as they can.
+func TestRefreshTimeout(t *testing.T) {
+	for grace := 4 * time.Second; grace <= maxGracePeriod; grace += time.Second {
+		const issued = 1000 * time.Hour // by the clock of the host that minted the live token
+		for skew := time.Duration(0); skew <= grace/2; skew += grace / 2 {
+			arrives := issued + grace + time.Second + skew // by that clock too: the spent token, at a host that is behind, just too late
+			rotates := issued + 2*grace - (grace/2 - skew) // the live token, at a host that is ahead
+			if ends := arrives + (Config{GracePeriod: grace}).refreshTimeout(); ends > rotates {
+				t.Errorf("with a grace period of %v and a clock %v behind, a refresh ends %v too late", grace, skew, ends-rotates)
+			}
+		}
+	}
+}
+
+// TestDecisionsOfTheModel compares the code with internal/model/decisions.txt, which is what the model that Spin checks decides.
+func TestDecisionsOfTheModel(t *testing.T) {
+	const arrived, grace, live, longAgo = 10_000, 4, 5, 1
+	names := map[outcome]string{rotate: "rotate", repeat: "repeat", reuse: "reuse", revoked: "ended"}
+	text, err := os.ReadFile("../internal/model/decisions.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	if len(lines) < 50 {
+		t.Errorf("there are only %d lines", len(lines))
+	}
+	for _, line := range lines {
+		question, want, _ := strings.Cut(line, ": ")
+		var ago, waited, behind, ended, recent, young int64
+		got := "not understood"
+		if n, _ := fmt.Sscanf(question, "repeats ago=%d", &ago); n == 1 {
+			presented := refreshClaims{Registered: jose.Registered{IssuedAt: arrived - ago}, Generation: live}
+			got = bit(repeats(presented, arrived, grace))
+		}
+		if n, _ := fmt.Sscanf(question, "isRecent ago=%d waited=%d", &ago, &waited); n == 2 {
+			got = bit(isRecent(grace, arrived-ago, arrived, arrived+waited, grace))
+		}
+		if n, _ := fmt.Sscanf(question, "decide behind=%d revoked=%d recent=%d young=%d", &behind, &ended, &recent, &young); n == 4 {
+			presented := refreshClaims{Registered: jose.Registered{IssuedAt: longAgo + young*(arrived-longAgo)}, Generation: live - behind}
+			row := &models.RefreshToken{Generation: live, IssuedAt: longAgo + recent*(arrived-longAgo), ExpiresAt: arrived + 1, RevokedAt: ended}
+			got = names[decide(presented, row, "", arrived, arrived, grace)]
+		}
+		if got != want {
+			t.Errorf("%s: the model says %s, the code %s", question, want, got)
+		}
+	}
+}
+
+func bit(is bool) string {
+	if is {
+		return "1"
+	}
+	return "0"
+}
 
 // TestDecide is the decision table, with the edges of the grace period.
 func TestDecide(t *testing.T) {

@@ -25,7 +25,8 @@ const (
 
 // refreshTimeout returns how long a whole refresh may take: half the grace period less rounding, and at least a quarter of
 // it. Take the worst case: a spent token arrives at the end of the grace period, at a host whose clock is half a grace period
-// behind. The limit makes sure that this request ends before the live token may rotate again.
+// behind. The limit makes sure that this request ends before the live token may rotate again,
+// with a grace period of 4 seconds or more. Half the grace period less one second would be enough for that.
 func (c Config) refreshTimeout() time.Duration {
 	if c.GracePeriod < 0 {
 		return strictRefreshTimeout
