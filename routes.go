@@ -347,5 +347,8 @@ func (p *Plugin) fail(c *gin.Context, err error) {
 			break
 		}
 	}
+	if errors.Is(err, plugin.ErrBusy) {
+		err = fmt.Errorf("%w: %w", httpapi.ErrBusy, err)
+	}
 	httpapi.Error(c, p.service.Logger(), err)
 }

@@ -107,6 +107,12 @@ type Config struct {
 	// two logins at once can exceed the limit.
 	MaxSessions int
 
+	// MaxRefreshes is how many refreshes run at once in this process. When all clients come back after an outage, the others wait for
+	// their turn. Who waits for more than 6.5 seconds (a quarter of the grace period less one second) is told to come back with [ErrBusy],
+	// which the route answers with 503 and Retry-After. Default: twice as many as DB's pool may open connections when New is called, or
+	// 64 if it has no limit. Raise it if Claims or AccessKey wait long for something other than this database.
+	MaxRefreshes int
+
 	// OnEvent, where set, is told what happens to sessions, after the database has committed it. Under WithDB it is called
 	// before your commit: if you roll back, the event was wrong. It runs within the request, so it should hand slow work on. ctx has the
 	// request's values and does not end when the client hangs up. A panic is logged and breaks nothing.
@@ -177,6 +183,9 @@ func (c Config) validate() error {
 	}
 	if c.MaxSessions < 0 {
 		bad("MaxSessions is %d and must be 0, for no limit, or more", c.MaxSessions)
+	}
+	if c.MaxRefreshes < 0 {
+		bad("MaxRefreshes is %d and must be 0, for the default, or more", c.MaxRefreshes)
 	}
 	if c.Leeway < 0 || c.Leeway > maxLeeway || c.Leeway%time.Second != 0 {
 		bad("Leeway is %v and must be whole seconds from 0 to %v", c.Leeway, maxLeeway)

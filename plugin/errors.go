@@ -22,6 +22,8 @@ var (
 	// ErrUnproven: the session is bound to a key, or has to be, and the request did not prove that it holds the key. Nothing has
 	// changed.
 	ErrUnproven = errors.New("key not proven")
+	// ErrBusy: so many refreshes were under way that this one waited too long for its turn. Nothing has changed; try again in some seconds.
+	ErrBusy = errors.New("too many refreshes at once")
 	// ErrSubjectRefused is for the host's Claims callback to return, alone or wrapped: the subject may not have tokens,
 	// for instance because its user was deleted. The session that asked is revoked.
 	ErrSubjectRefused = errors.New("subject refused")

@@ -38,11 +38,13 @@ func (c Config) refreshTimeout() time.Duration {
 // grace period, returns the same successor. A token that is younger than twice the grace period returns itself, with a
 // fresh access token, unless it is the first one after a login.
 //
-// The end of ctx does not stop a refresh: a client that hangs up in the middle must find its token spent and repeatable,
+// At most [Config.MaxRefreshes] run at once. The others wait for their turn, for half of the time below at most.
+//
+// The end of ctx does not stop a refresh that has its turn: a client that hangs up in the middle must find its token spent and repeatable,
 // or unspent. A refresh gives up after 13 seconds by default: half the grace period less two seconds, and at least a quarter of
 // it; after 15 seconds where there is no grace period.
 //
-// Errors: [ErrInvalidToken], [ErrExpired], [ErrRevoked]; [ErrUnproven], which changes nothing; [ErrReused] and [ErrSubjectRefused], with which the session is
+// Errors: [ErrInvalidToken], [ErrExpired], [ErrRevoked]; [ErrUnproven] and [ErrBusy], which change nothing; [ErrReused] and [ErrSubjectRefused], with which the session is
 // revoked; [ErrInvalidClaims], what the Claims callback returned, or the database's, after which the token is still valid.
 func (s *Service) Refresh(ctx context.Context, token string, device Device) (Tokens, error) {
 	tokens, err := s.tryRefresh(ctx, token, device)
@@ -66,8 +68,11 @@ func (s *Service) tryRefresh(ctx context.Context, token string, device Device) (
 	if err := r.prove(ctx); err != nil {
 		return Tokens{}, err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.refreshTimeout())
-	defer cancel()
+	ctx, end, err := r.begin(ctx)
+	if err != nil {
+		return Tokens{}, err
+	}
+	defer end()
 	return r.resolve(ctx)
 }
 
@@ -83,6 +88,18 @@ type refresh struct {
 
 	custom map[string]any // the Claims callback's answer, once it was asked
 	asked  bool
+}
+
+// begin waits for the refresh's turn, for half of the time that it has. It returns a ctx that ends with that time, and what to call
+// at the end.
+func (r *refresh) begin(client context.Context) (ctx context.Context, end func(), err error) {
+	limit := r.config.refreshTimeout()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(client), limit)
+	if err := r.places.enter(client, limit/2); err != nil {
+		cancel()
+		return nil, nil, err
+	}
+	return ctx, func() { r.places.leave(); cancel() }, nil
 }
 
 func (r *refresh) resolve(ctx context.Context) (Tokens, error) {

@@ -26,6 +26,7 @@ type Service struct {
 	live     *liveSessions
 	onHostDB bool // made by WithDB
 	stats    *stats
+	places   places
 	keys
 
 	// In seconds; gracePeriod is negative where it is off.
@@ -55,6 +56,7 @@ func New(config Config) (*Service, error) {
 		ended:       newEndedSessions(),
 		live:        &liveSessions{},
 		stats:       &stats{},
+		places:      newPlaces(config),
 		keys:        signing,
 		accessTTL:   int64(config.AccessTTL / time.Second),
 		refreshTTL:  int64(config.RefreshTTL / time.Second),
@@ -82,7 +84,9 @@ const startTimeout = 10 * time.Second
 // to stay.
 func (s *Service) WithDB(db *gorm.DB) *Service {
 	with := *s
-	with.store, with.ended, with.onHostDB = s.store.WithDB(db), nil, true // what a transaction finds may be rolled back
+	with.store, with.onHostDB = s.store.WithDB(db), true
+	with.ended = nil  // what a transaction finds may be rolled back
+	with.places = nil // it has its connection already
 	return &with
 }
 

@@ -23,8 +23,11 @@ func (r *refresh) takeOver(ctx context.Context, token string) (Tokens, error) {
 			return Tokens{}, fmt.Errorf("%w: it was refused before", ErrRevoked)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.config.refreshTimeout())
-	defer cancel()
+	ctx, end, err := r.begin(ctx)
+	if err != nil {
+		return Tokens{}, err
+	}
+	defer end()
 	subject := "" // the host's answer, once it was asked
 	for range maxAttempts {
 		legacy, row, err := r.findLegacy(ctx, token)

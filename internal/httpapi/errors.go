@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -19,6 +21,7 @@ var (
 	ErrInvalidToken = errors.New("token refused")   // 401 with error="invalid_token" (RFC 6750 §3.1)
 	ErrForbidden    = errors.New("forbidden")       // 403
 	ErrNotFound     = errors.New("no such session") // 404
+	ErrBusy         = errors.New("too busy")        // 503 with Retry-After
 )
 
 // InsufficientScope is a 403 that says which scope is needed (RFC 6750 §3.1).
@@ -40,6 +43,9 @@ type BadRequest struct {
 }
 
 func (b BadRequest) Error() string { return b.Message }
+
+// maxRetryAfter is the longest Retry-After, in seconds.
+const maxRetryAfter = 5
 
 type errorBody struct {
 	Code    int    `json:"code"`
@@ -76,6 +82,10 @@ func Error(c *gin.Context, logger *slog.Logger, err error) {
 		unauthorized(c, logger, err, "Bearer")
 	case errors.Is(err, ErrInvalidToken):
 		unauthorized(c, logger, err, `Bearer error="invalid_token"`)
+	case errors.Is(err, ErrBusy):
+		// At random, so that those who are sent away now don't come back together.
+		c.Header("Retry-After", strconv.Itoa(1+rand.N(maxRetryAfter))) //nolint:gosec // jitter need not be secret
+		c.AbortWithStatusJSON(http.StatusServiceUnavailable, errorBody{http.StatusServiceUnavailable, "Service Unavailable"})
 	default:
 		_ = c.Error(err)
 		logger.ErrorContext(c.Request.Context(), "refreshtokens: internal error", "error", err)

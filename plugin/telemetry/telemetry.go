@@ -13,6 +13,7 @@
 //	refreshtokens.operation.duration       refreshtokens_operation_duration_seconds      how long logins and refreshes took
 //	refreshtokens.refresh.rejected         refreshtokens_refresh_rejected_total          refreshes that were answered 401
 //	refreshtokens.refresh.failed           refreshtokens_refresh_failed_total            refreshes that were answered 500
+//	refreshtokens.refresh.busy             refreshtokens_refresh_busy_total              refreshes that were answered 503
 //	refreshtokens.live_session.lookups     refreshtokens_live_session_lookups_total      look-ups of live sessions
 //	refreshtokens.live_session.cache_hits  refreshtokens_live_session_cache_hits_total   those that were answered from memory
 //
@@ -90,10 +91,12 @@ func (t *Telemetry) observables(meter metric.Meter) error {
 		"Refreshes with a token that was invalid, expired, revoked or reused.")
 	failed, err2 := counter("refreshtokens.refresh.failed", "{refresh}",
 		"Refreshes that the database or a callback of the host's failed.")
-	lookups, err3 := counter("refreshtokens.live_session.lookups", "{lookup}", "Look-ups of live sessions.")
-	hits, err4 := counter("refreshtokens.live_session.cache_hits", "{lookup}",
+	busy, err3 := counter("refreshtokens.refresh.busy", "{refresh}",
+		"Refreshes that waited too long for their turn.")
+	lookups, err4 := counter("refreshtokens.live_session.lookups", "{lookup}", "Look-ups of live sessions.")
+	hits, err5 := counter("refreshtokens.live_session.cache_hits", "{lookup}",
 		"Look-ups of live sessions that were answered from memory.")
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return err
 	}
 	_, err := meter.RegisterCallback(func(_ context.Context, observer metric.Observer) error {
@@ -107,15 +110,17 @@ func (t *Telemetry) observables(meter metric.Meter) error {
 			stats := source.Stats()
 			sum.Rejected += stats.Rejected
 			sum.Failed += stats.Failed
+			sum.Busy += stats.Busy
 			sum.LiveLookups += stats.LiveLookups
 			sum.LiveCacheHits += stats.LiveCacheHits
 		}
 		observer.ObserveInt64(rejected, signed(sum.Rejected))
 		observer.ObserveInt64(failed, signed(sum.Failed))
+		observer.ObserveInt64(busy, signed(sum.Busy))
 		observer.ObserveInt64(lookups, signed(sum.LiveLookups))
 		observer.ObserveInt64(hits, signed(sum.LiveCacheHits))
 		return nil
-	}, rejected, failed, lookups, hits)
+	}, rejected, failed, busy, lookups, hits)
 	return err
 }
 

@@ -339,11 +339,11 @@ func (s source) Stats() plugin.Stats { return plugin.Stats(s) }
 func TestObserveAddsUp(t *testing.T) {
 	r := newRecorder(t)
 	r.want(map[string]int64{})
-	r.Observe(source{Rejected: 1, Failed: 2, LiveLookups: 3, LiveCacheHits: 4})
-	r.Observe(source{Rejected: 10, Failed: 20, LiveLookups: 30, LiveCacheHits: 40})
+	r.Observe(source{Rejected: 1, Failed: 2, Busy: 5, LiveLookups: 3, LiveCacheHits: 4})
+	r.Observe(source{Rejected: 10, Failed: 20, Busy: 50, LiveLookups: 30, LiveCacheHits: 40})
 	for range 2 { // the counts are read, not taken
 		r.want(map[string]int64{
-			"refresh.rejected": 11, "refresh.failed": 22, "live_session.lookups": 33, "live_session.cache_hits": 44,
+			"refresh.rejected": 11, "refresh.failed": 22, "refresh.busy": 55, "live_session.lookups": 33, "live_session.cache_hits": 44,
 		})
 	}
 }
