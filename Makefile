@@ -26,8 +26,12 @@ test-matrix: ## run the conformance tests on every engine with every GORM settin
 	REFRESHTOKENS_MATRIX=1 bash .ci/postgres18 go test -p 1 -timeout 20m . ./internal/conformance ./internal/store ./models ./plugin
 
 .PHONY: test-chaos
-test-chaos: ## kill the app, its connections and its database while devices refresh
+test-chaos: ## kill the app, its connections and its database while devices refresh; let thousands come back at once
 	REFRESHTOKENS_CHAOS=1 go test -race -v -count 1 -timeout 10m ./internal/chaos
+
+.PHONY: test-herd
+test-herd: ## cut 100,000 clients off for five minutes, and let all of them come back
+	REFRESHTOKENS_CHAOS=1 REFRESHTOKENS_HERD=100000 REFRESHTOKENS_OUTAGE=300 go test -v -count 1 -timeout 40m -run Herd ./internal/chaos
 
 .PHONY: test-galera
 test-galera: ## refresh on three MariaDB nodes and kill one; needs galera-4, rsync and root

@@ -63,6 +63,7 @@ func TestNewRefuses(t *testing.T) {
 		{"a Table of 49 letters", func(c *plugin.Config) { c.Table = strings.Repeat("a", 49) }, "at most 48"},
 		{"a minute of Leeway", func(c *plugin.Config) { c.Leeway = time.Minute }, ""},
 		{"more Leeway", func(c *plugin.Config) { c.Leeway = 61 * time.Second }, "Leeway is 1m1s"},
+		{"negative MaxRefreshes", func(c *plugin.Config) { c.MaxRefreshes = -1 }, "MaxRefreshes is -1"},
 		{"negative Leeway", func(c *plugin.Config) { c.Leeway = -time.Second }, "Leeway is -1s"},
 	} {
 		config := good()
