@@ -1,5 +1,6 @@
 GOLANGCI_LINT_VERSION := v2.15.0
 GOVULNCHECK_VERSION := v1.9.0
+MATRIX ?= pairs
 FUZZTIME ?= 10s
 BIN := $(CURDIR)/.bin
 
@@ -22,8 +23,8 @@ test-all: ## run the tests with the race detector on every database; fails if a 
 	go test -race ./...
 
 .PHONY: test-matrix
-test-matrix: ## run the conformance tests on every engine with every GORM setting; with npm, on PostgreSQL 18 too
-	REFRESHTOKENS_MATRIX=1 bash .ci/postgres18 go test -p 1 -timeout 20m . ./internal/conformance ./internal/store ./models ./plugin
+test-matrix: ## run the conformance tests on more engines with more GORM settings (MATRIX=all: every pair); with npm, on PostgreSQL 18 too
+	REFRESHTOKENS_MATRIX=$(MATRIX) bash .ci/postgres18 go test -p 2 -timeout 20m . ./internal/conformance ./internal/store ./models ./plugin
 
 .PHONY: test-chaos
 test-chaos: ## kill the app, its connections and its database while devices refresh; let thousands come back at once
