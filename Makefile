@@ -100,6 +100,7 @@ lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## check formatting, vet and
 	cd internal/moving && go vet ./... && $< run ./...
 	cd internal/clients && go vet ./tokenfile/...
 	cd internal/browsertest && go vet ./...
+	cd internal/licences && go vet ./...
 
 $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION):
 	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
@@ -108,6 +109,14 @@ $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION):
 .PHONY: vuln
 vuln: ## look for known vulnerabilities in the code that is called
 	go run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION) ./...
+
+.PHONY: licences
+licences: ## look for licences of dependencies that ask for more than their text to be kept
+	cd internal/licences && go test -count 1 ./...
+
+.PHONY: api
+api: ## compare the public API with that of the last release
+	bash .ci/api
 
 .PHONY: host
 host: ## build and run the README's complete host as a module of its own, with cgo and without
