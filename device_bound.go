@@ -3,6 +3,7 @@ package refreshtokens
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -65,13 +66,17 @@ func (g *Group) registerDevice(c *gin.Context) {
 }
 
 // proveDevice returns the context of a refresh, with the key that the browser has proven. It returns false where it has answered: 403 with
-// a challenge, after which the browser tries again.
+// a challenge, after which the browser tries again, or 401 to a browser that refreshes an earlier login's session. That ends it there.
 func (g *Group) proveDevice(c *gin.Context, refreshToken string) (context.Context, bool) {
 	ctx := c.Request.Context()
 	if g.devices == nil {
 		return ctx, true
 	}
 	sessionID, key, err := g.plugin.service.BindingOf(refreshToken)
+	if err == nil && g.devices.IsOfAnother(c.Request, sessionID) {
+		g.plugin.fail(c, fmt.Errorf("%w: the browser refreshes the session of an earlier login", httpapi.ErrInvalidToken))
+		return nil, false
+	}
 	if err != nil || key == "" {
 		return ctx, true // Refresh says what is wrong with it
 	}

@@ -117,6 +117,13 @@ func (d *DBSC) IsBrowser(request *http.Request) bool {
 	return ok
 }
 
+// IsOfAnother tells whether the browser refreshes another session than the one of the refresh cookie. A browser keeps the session of
+// an earlier login beside that of a later one: a log-out, or another login, does not end it there.
+func (d *DBSC) IsOfAnother(request *http.Request, sessionID string) bool {
+	id, ok := dbsc.SessionID(request.Header)
+	return ok && id != sessionID
+}
+
 // Instructions tell the browser which cookie it has to renew, and where.
 func (d *DBSC) Instructions(c *gin.Context, sessionID string) (dbsc.Instructions, error) {
 	cookie := d.cookies.access
