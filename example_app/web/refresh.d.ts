@@ -55,7 +55,8 @@ export class Session extends EventTarget {
    * Rejects with an Error of the name
    * - "SessionEnded" if nobody is signed in,
    * - "SessionWaiting" if no access token could be had in four tries, or soon enough; it goes on trying while the page is visible,
-   * - "SessionRefused" if the refresh route answers as if the set-up were wrong, for instance 404.
+   * - "SessionRefused" if the refresh route answers as if the set-up were wrong, for instance 404, or if the server asks for a
+   *   session that is bound to the device and the browser binds none.
    *
    * Rejects with a TypeError as fetch does if the request fails, or if its URL is of an origin that may not get the token.
    */

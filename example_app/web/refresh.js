@@ -165,7 +165,11 @@ export class Session extends EventTarget {
         if (now) stored(null);
         return end("expired", at);
       }
-      if (answer?.status === 403 && !storage) return set(timed({ expires: "9999" }, at)); // bound to the device: the browser refreshes
+      if (answer?.status === 403 && !storage) {
+        // Either the session is bound to the device, and the browser refreshes, or it has to be, and the browser may be about to do that.
+        if (!answer.headers.has("Secure-Session-Registration")) return set(timed({ expires: "9999" }, at));
+        if (!failures++) return 1000;
+      }
       if (answer && !answer.ok && answer.status !== 429 && answer.status < 500) {
         throw failure("SessionRefused", `${answer.url} answered ${answer.status}`); // to try again is no use
       }

@@ -178,4 +178,21 @@ describe("a refresh without a good answer", () => {
     assert.equal(world.refreshes().length, 1);
     assert.deepEqual(tab.events, ["refreshed login", "refreshed refresh"]);
   });
+
+  test("is tried once more where the browser is asked for a key, and then not", async () => {
+    for (const [binds, error] of [[true, undefined], [false, "SessionRefused"]]) {
+      const world = new World({});
+      const tab = world.open();
+      tab.logIn();
+      let asked = 0;
+      world.network = ({ route }) => {
+        if (route !== "refresh-tokens") return undefined;
+        return { status: 403, headers: asked++ && binds ? {} : { "Secure-Session-Registration": "(ES256)" } };
+      };
+      assert.equal((await world.settle(tab.session.refresh())).error?.name, error);
+      assert.equal(world.refreshes().length, 2);
+      assert.equal((await world.settle(tab.session.refresh())).error?.name, error);
+      assert.equal(world.refreshes().length, 3);
+    }
+  });
 });
