@@ -48,7 +48,7 @@ test-interop: ## run libraries and vectors of others against tokens of the modul
 
 .PHONY: test-browser
 test-browser: ## drive the example app's page in Chromium; with npm, look for barriers with axe-core too
-	cd internal/browsertest && REFRESHTOKENS_BROWSER=1 go test -count 1 -timeout 10m ./...
+	cd internal/browsertest && REFRESHTOKENS_BROWSER=1 go test -count 1 -timeout 10m -parallel 3 ./... # one test waits for two minutes
 
 .PHONY: screenshots
 screenshots: ## write the pictures of the page in docs/ anew

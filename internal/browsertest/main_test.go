@@ -14,6 +14,7 @@ import (
 // What TestMain prepares once for all tests.
 var (
 	browser     context.Context // a running Chromium
+	keyBrowser  context.Context // another one, which binds sessions to the device
 	binary      string          // the example app
 	certificate keyPair         // for localhost; Chromium trusts it
 )
@@ -40,9 +41,32 @@ func run(m *testing.M) int {
 		return fail(err)
 	}
 
-	allocator, stop := chromedp.NewExecAllocator(context.Background(),
-		chromedp.UserDataDir(filepath.Join(dir, "profile")),
-		chromedp.Env("TMPDIR="+dir), // what Chromium leaves there goes with it
+	for _, launched := range []struct {
+		name     string
+		browser  *context.Context
+		features string
+	}{
+		{"profile", &browser, ""},
+		{"device-profile", &keyBrowser, deviceFeatures},
+	} {
+		ctx, stop, err := launch(dir, launched.name, launched.features)
+		defer stop()
+		if err != nil {
+			return fail(fmt.Errorf("start Chromium: %w", err))
+		}
+		*launched.browser = ctx
+	}
+	return m.Run()
+}
+
+// deviceFeatures make Chromium bind sessions to the device, with keys in memory where there is no TPM.
+const deviceFeatures = "DeviceBoundSessions,EnableBoundSessionCredentialsSoftwareKeysForManualTesting"
+
+// launch starts a Chromium with a directory of its own for its profile.
+func launch(dir, profile, features string) (context.Context, context.CancelFunc, error) {
+	options := []chromedp.ExecAllocatorOption{
+		chromedp.UserDataDir(filepath.Join(dir, profile)),
+		chromedp.Env("TMPDIR=" + dir), // what Chromium leaves there goes with it
 		chromedp.Flag("headless", "new"),
 		chromedp.NoSandbox,
 		chromedp.DisableGPU,
@@ -54,15 +78,13 @@ func run(m *testing.M) int {
 		chromedp.Flag("force-prefers-reduced-motion", true), // thirty windows that animate are slow without a GPU
 		chromedp.Flag("disable-dev-shm-usage", true),        // containers give /dev/shm little room
 		chromedp.Flag("ignore-certificate-errors-spki-list", certificate.keyHash),
-	)
-	defer stop()
-	var closeBrowser context.CancelFunc
-	browser, closeBrowser = chromedp.NewContext(allocator)
-	defer closeBrowser()
-	if err := chromedp.Do(browser); err != nil {
-		return fail(fmt.Errorf("start Chromium: %w", err))
 	}
-	return m.Run()
+	if features != "" {
+		options = append(options, chromedp.Flag("enable-features", features))
+	}
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, closeBrowser := chromedp.NewContext(allocator)
+	return ctx, func() { closeBrowser(); stop() }, chromedp.Do(ctx)
 }
 
 func fail(err error) int {

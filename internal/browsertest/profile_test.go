@@ -23,6 +23,11 @@ type profile struct {
 func newProfile(t *testing.T) *profile {
 	t.Helper()
 	needBrowser(t)
+	return newProfileIn(t, browser)
+}
+
+func newProfileIn(t *testing.T, browser context.Context) *profile {
+	t.Helper()
 	ctx, closeProfile := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(closeProfile)
 	if err := chromedp.Do(ctx); err != nil {

@@ -1,6 +1,7 @@
 package browsertest_test
 
 import (
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -33,8 +34,16 @@ const (
 	cut          // the connection is closed in the middle of the answer
 )
 
+// blankPage is a page of the site with no script and no requests of its own. The proxy serves it.
+const blankPage = "/blank"
+
 // relay asks the app and passes its whole answer on, unless tamper wants another fate for it.
 func (s *site) relay(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == blankPage {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, `<!doctype html><title>Blank</title><link rel="icon" href="data:,">`)
+		return
+	}
 	e := &exchange{arrived: time.Now(), method: r.Method, path: r.URL.Path, request: r.Header.Clone()}
 	s.mu.Lock()
 	s.exchanges = append(s.exchanges, e)
