@@ -226,11 +226,12 @@ func (s *Service) refuse(ctx context.Context, row *models.RefreshToken, refusal 
 	return refusal
 }
 
-// endReused revokes the session and tells the host. It reports false if someone else has just revoked it.
+// endReused revokes the session and tells the host. It reports false if someone else has just revoked it, or bound it to the key that
+// this request has proven.
 func (r *refresh) endReused(ctx context.Context, row *models.RefreshToken) (bool, error) {
 	ctx, cancel := detach(ctx)
 	defer cancel()
-	ended, err := r.store.RevokeReused(ctx, row.ID, row.Subject, r.presented.Generation, r.now())
+	ended, err := r.store.RevokeReused(ctx, row.ID, row.Subject, r.presented.Generation, r.proven, r.now())
 	if err != nil || !ended {
 		return false, err
 	}

@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/internal/testdb"
 	"github.com/seed-2f82c0fd/refreshtokens/internal/testhost"
 	"github.com/seed-2f82c0fd/refreshtokens/middleware"
+	"github.com/seed-2f82c0fd/refreshtokens/models"
 	"github.com/seed-2f82c0fd/refreshtokens/plugin"
 )
 
@@ -55,7 +57,7 @@ func boundHost(t testing.TB, db *gorm.DB, policy plugin.BindingPolicy, configure
 		case "required":
 			options = append(options, plugin.WithBinding(plugin.BindingRequired))
 		}
-		tokens, err := host.Issue(c.Request.Context(), "alice", refreshtokens.DeviceOf(c), options...)
+		tokens, err := host.Issue(c.Request.Context(), c.DefaultQuery("subject", "alice"), refreshtokens.DeviceOf(c), options...)
 		if errors.Is(err, plugin.ErrUnproven) {
 			c.AbortWithStatus(http.StatusBadRequest)
 			return
@@ -281,6 +283,44 @@ func TestBindAtRefresh(t *testing.T) {
 		if again := client.mustRefresh(bound.Refresh.Token); !isBound(again) {
 			t.Error("the repeated token is not bound")
 		}
+	})
+}
+
+// TestBoundMeanwhile has a tab that comes late with a spent token and its key, and another tab of the same client that binds the
+// session in that moment: after the row was read, and before it is revoked. Neither tab is logged out.
+func TestBoundMeanwhile(t *testing.T) {
+	testdb.EachDialect(t, func(t *testing.T, db *gorm.DB) {
+		var warned []plugin.EventKind
+		host := boundHost(t, db, plugin.BindingIfOffered, func(config *refreshtokens.Config) {
+			config.OnEvent = func(_ context.Context, event refreshtokens.Event) {
+				if event.Kind == plugin.EventReuseDetected {
+					warned = append(warned, event.Kind)
+				}
+			}
+		})
+		client := newProver(t, host)
+		first := host.Login("alice")
+		second := host.MustRefresh(first.Refresh.Token)
+		host.Clock.Advance(2*testhost.Grace + time.Second)
+		client.nonce = client.refresh("x").Header().Get("DPoP-Nonce")
+
+		var bound plugin.Tokens
+		var binding atomic.Bool
+		err := db.Callback().Update().Before("gorm:update").Register("test:bind", func(db *gorm.DB) {
+			if _, rotates := db.Statement.Dest.(*models.RefreshToken); !rotates && binding.CompareAndSwap(false, true) {
+				bound = client.mustRefresh(second.Refresh.Token)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if late := client.mustRefresh(first.Refresh.Token); late.Refresh != bound.Refresh || host.Claims(late.Refresh.Token)["cnf"] == nil {
+			t.Errorf("the late tab got %v, want %v", late.Refresh, bound.Refresh)
+		}
+		if !binding.Load() || len(warned) > 0 {
+			t.Errorf("the other tab came: %t; the host was told of %v", binding.Load(), warned)
+		}
+		client.mustRefresh(bound.Refresh.Token)
 	})
 }
 

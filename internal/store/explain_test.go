@@ -46,7 +46,7 @@ func TestIndexesAreUsed(t *testing.T) {
 				}, primary},
 				{"find", func() error { _, err := rows.Find(ctx, id); return err }, primary},
 				{"revoke", func() error { _, err := rows.Revoke(ctx, id, "subject 0", 1, models.ReasonLogout); return err }, primary},
-				{"revoke reused", func() error { _, err := rows.RevokeReused(ctx, id, "subject 0", 1, 1); return err }, primary},
+				{"revoke reused", func() error { _, err := rows.RevokeReused(ctx, id, "subject 0", 1, "", 1); return err }, primary},
 				{"revoke all", func() error {
 					_, _, err := rows.RevokeAll(ctx, "subject 1", []models.Text{id}, 1, models.ReasonRevoked)
 					return err

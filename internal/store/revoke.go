@@ -25,9 +25,11 @@ func (s *Store) RevokeSpent(ctx context.Context, id, subject models.Text, spent,
 }
 
 // RevokeReused ends one session of the subject's for reuse, on the condition that its generation is still later than
-// the spent one that came back. It reports whether it did.
-func (s *Store) RevokeReused(ctx context.Context, id, subject models.Text, spent, now int64) (bool, error) {
-	return endedOne(s.revoke(ctx, now, models.ReasonReuse, bySession+" AND generation > ?", id, subject, spent))
+// the spent one that came back, and that it is not bound to the key that was proven, if any: another tab of the same client may just
+// have bound it. It reports whether it did.
+func (s *Store) RevokeReused(ctx context.Context, id, subject models.Text, spent int64, proven models.Text, now int64) (bool, error) {
+	return endedOne(s.revoke(ctx, now, models.ReasonReuse, bySession+" AND generation > ? AND (binding = '' OR binding <> ?)",
+		id, subject, spent, proven))
 }
 
 // RevokeAll ends every session of the subject's but those in except. It returns how many the last try ended, and whether an

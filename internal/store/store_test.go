@@ -157,25 +157,33 @@ func TestCallbacksCount(t *testing.T) {
 func TestRevoke(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		rows := store.New(db, "")
-		create(t, rows, row(idA, "alice"), row(idB, "alice"), row(idC, "Alice"))
+		bound := row(idB, "alice")
+		bound.Binding = `{"jkt":"B"}`
+		create(t, rows, row(idA, "alice"), bound, row(idC, "Alice"))
 		ctx := t.Context()
+		reused := func(id models.Text, spent int64, proven models.Text) func() (bool, error) {
+			return func() (bool, error) { return rows.RevokeReused(ctx, id, "alice", spent, proven, 150) }
+		}
 		steps := []struct {
 			name string
 			do   func() (bool, error)
 			want bool
 		}{
 			{"another's", func() (bool, error) { return rows.Revoke(ctx, idC, "alice", 150, models.ReasonLogout) }, false},
-			{"reused, at the row's generation", func() (bool, error) { return rows.RevokeReused(ctx, idA, "alice", 3, 150) }, false},
-			{"reused, before it", func() (bool, error) { return rows.RevokeReused(ctx, idA, "alice", 2, 150) }, true},
+			{"reused, at the row's generation", reused(idA, 3, ""), false},
+			{"reused, before it", reused(idA, 2, `{"jkt":"B"}`), true},
+			{"reused, by the holder of its key", reused(idB, 2, bound.Binding), false},
+			{"reused, by the holder of another", reused(idB, 2, `{"jkt":"b"}`), true},
+			{"reused, once more", reused(idB, 2, ""), false},
 			{"twice", func() (bool, error) { return rows.Revoke(ctx, idA, "alice", 160, models.ReasonLogout) }, false},
-			{"one's own", func() (bool, error) { return rows.Revoke(ctx, idB, "alice", 160, models.ReasonLogout) }, true},
+			{"one's own", func() (bool, error) { return rows.Revoke(ctx, idC, "Alice", 160, models.ReasonLogout) }, true},
 		}
 		for _, step := range steps {
 			if got, err := step.do(); got != step.want || err != nil {
 				t.Errorf("%s: %v, %v", step.name, got, err)
 			}
 		}
-		for id, want := range map[models.Text]models.Reason{idA: models.ReasonReuse, idB: models.ReasonLogout, idC: ""} {
+		for id, want := range map[models.Text]models.Reason{idA: models.ReasonReuse, idB: models.ReasonReuse, idC: models.ReasonLogout} {
 			if got := find(t, rows, id); got.RevokedFor != want {
 				t.Errorf("%s is revoked for %q, want %q", id, got.RevokedFor, want)
 			}
