@@ -139,7 +139,7 @@ func legacyModel(grace int64) porcupine.Model {
 		if in.kind == "logout" {
 			return out.ok, sessionState{generation: 2, issued: in.at, revoked: true}
 		}
-		return out == answered{true, 2}, sessionState{generation: 2, issued: in.at}
+		return out == answered{ok: true, generation: 2}, sessionState{generation: 2, issued: in.at}
 	}
 	return table
 }
@@ -201,10 +201,13 @@ func recordTakeOvers(t *testing.T, db *gorm.DB, grace int64, seed uint64) []porc
 				if err != nil && !errors.Is(err, plugin.ErrReused) && !errors.Is(err, plugin.ErrRevoked) && !errors.Is(err, plugin.ErrNotFound) {
 					t.Error(err)
 				}
+				if errors.Is(err, plugin.ErrReused) {
+					out.warned = plugin.EventReuseDetected
+				}
 				if next.Refresh.Token != "" {
 					claims := host.Claims(next.Refresh.Token)
 					got := seen{token: next.Refresh.Token, generation: number(t, claims["gen"]), minted: number(t, claims["iat"])}
-					out = answered{true, got.generation}
+					out = answered{ok: true, generation: got.generation}
 					mu.Lock()
 					known[i] = append(known[i], got)
 					mu.Unlock()
