@@ -50,7 +50,7 @@ func TestCleanedPaths(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			host := testhost.New(t, openSQLite(t))
-			router := gin.New()
+			router := testhost.NewRouter(t)
 			configure(router)
 			host.Register(router.Group("/v1"))
 			host.Router = router
@@ -84,7 +84,7 @@ func TestNoBody(t *testing.T) {
 // Gin keeps such a body in the context.
 func TestBodyThatTheHostHasRead(t *testing.T) {
 	host := testhost.New(t, openSQLite(t))
-	router := gin.New()
+	router := testhost.NewRouter(t)
 	router.Use(func(c *gin.Context) {
 		var seen map[string]any
 		_ = c.ShouldBindBodyWith(&seen, binding.JSON)

@@ -69,7 +69,7 @@ func New(t testing.TB, db *gorm.DB, configure ...func(*refreshtokens.Config)) *H
 	if err != nil {
 		t.Fatal(err)
 	}
-	router := gin.New()
+	router := NewRouter(t)
 	auth.Register(router.Group("/v1"))
 	router.GET("/v1/me", auth.RequireAuth(), func(c *gin.Context) { c.String(http.StatusOK, middleware.Subject(c)) })
 	return &Host{auth, router, db, clock, t}
