@@ -16,6 +16,7 @@ import (
 
 	"github.com/seed-2f82c0fd/refreshtokens"
 	"github.com/seed-2f82c0fd/refreshtokens/models"
+	"github.com/seed-2f82c0fd/refreshtokens/plugin"
 )
 
 // app holds what the handlers share.
@@ -83,6 +84,9 @@ func newApp(db *gorm.DB, settings config, logger *slog.Logger) (*app, error) {
 	a.router.GET("/metrics", metrics.handler(a.auth))
 	a.auth.RegisterJWKS(a.router)
 	if err := addPage(a.router); err != nil {
+		return nil, err
+	}
+	if err := addDocs(a.router, settings.binding().Policy != plugin.BindingOff); err != nil {
 		return nil, err
 	}
 

@@ -22,13 +22,16 @@ func TestAccessibility(t *testing.T) {
 		evaluate[chromedp.Void](tab, axe)
 		for _, look := range looks {
 			tab.setLook(look)
-			for _, finding := range evaluate[[]string](tab, `axe.run().then(({violations}) => violations.flatMap(
-				violation => violation.id + ": " + violation.help + ": " + violation.nodes.map(node => node.html.slice(0, 200)).join(" ")))`) {
+			for _, finding := range evaluate[[]string](tab, findBarriers) {
 				t.Errorf("%s, %s: %s", view, look.name, finding)
 			}
 		}
 	})
 }
+
+// findBarriers has axe-core say what it finds, each with where it is.
+const findBarriers = `axe.run().then(({violations}) => violations.flatMap(
+	violation => violation.id + ": " + violation.help + ": " + violation.nodes.map(node => node.html.slice(0, 200)).join(" ")))`
 
 // installAxe returns the text of axe-core's script.
 func installAxe(t *testing.T) string {
