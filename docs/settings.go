@@ -72,9 +72,10 @@ const sessionID = "sessionId"
 
 // parameters returns the names of a path's parameters.
 func parameters(path string) []string {
-	var names []string
-	for _, found := range parameter.FindAllStringSubmatch(path, -1) {
-		names = append(names, found[1])
+	found := parameter.FindAllStringSubmatch(path, -1)
+	names := make([]string, len(found))
+	for i := range found {
+		names[i] = found[i][1]
 	}
 	return names
 }
@@ -117,7 +118,7 @@ func (s Settings) choosePaths(paths yaml.MapSlice) yaml.MapSlice {
 		if !has {
 			continue
 		}
-		if declared := declare(parameters(group)); declared != nil {
+		if declared := declare(parameters(group)); len(declared) > 0 {
 			operations = append(yaml.MapSlice{{Key: "parameters", Value: declared}}, operations...)
 		}
 		chosen = append(chosen, yaml.MapItem{Key: name, Value: operations})
@@ -127,12 +128,12 @@ func (s Settings) choosePaths(paths yaml.MapSlice) yaml.MapSlice {
 
 // declare returns the parameters of a group's path.
 func declare(names []string) []yaml.MapSlice {
-	var declared []yaml.MapSlice
-	for _, name := range names {
-		declared = append(declared, yaml.MapSlice{
+	declared := make([]yaml.MapSlice, len(names))
+	for i, name := range names {
+		declared[i] = yaml.MapSlice{
 			{Key: "name", Value: name}, {Key: "in", Value: "path"}, {Key: "required", Value: true},
 			{Key: "schema", Value: yaml.MapSlice{{Key: "type", Value: "string"}}},
-		})
+		}
 	}
 	return declared
 }

@@ -87,7 +87,7 @@ func (d apiDescription) Operations(tag string) []apiOperation {
 
 // Credentials returns what an operation takes: one of the elements, each with all of its schemes.
 func (d apiDescription) Credentials(operation apiOperation) [][]apiScheme {
-	var alternatives [][]apiScheme
+	alternatives := make([][]apiScheme, 0, len(operation.Security))
 	for _, requirement := range operation.Security {
 		var schemes []apiScheme
 		for _, name := range slices.Sorted(maps.Keys(requirement)) {
