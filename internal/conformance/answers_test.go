@@ -70,6 +70,17 @@ func TestSessionRoutesByCookie(t *testing.T) {
 	testhost.WantUnauthorized(t, mine.ask(http.MethodPost, webRefresh), testhost.InvalidToken)
 }
 
+// TestBoundTokenInACookie: a token that needs a DPoP proof gets the challenge of one in a cookie too, and its session lives on.
+func TestBoundTokenInACookie(t *testing.T) {
+	host := boundHost(t, openSQLite(t), plugin.BindingIfOffered)
+	host.Register(host.Router.Group("/web"), refreshtokens.WithCookies(refreshtokens.Cookies{}))
+	p := newProver(t, host)
+	tokens := p.login()
+	recorder := host.Do(http.MethodPost, webRefresh, nil, "Cookie", refreshCookie+"="+tokens.Refresh.Token)
+	testhost.WantUnauthorized(t, recorder, badProof)
+	p.mustRefresh(tokens.Refresh.Token)
+}
+
 // TestSessionRoutesForbid what the host doesn't allow, with tokens in bodies and in cookies.
 func TestSessionRoutesForbid(t *testing.T) {
 	scope := refreshtokens.ForSessionRoutes(middleware.Scope("sessions"))

@@ -11,9 +11,6 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/internal/testhost"
 )
 
-// unseen are answers that are described and that no conformance test gets, with the reason.
-var unseen = map[string]string{}
-
 // TestEveryStatusIsSeen in the conformance tests, and is described.
 func TestEveryStatusIsSeen(t *testing.T) {
 	described := map[string]bool{}
@@ -27,14 +24,45 @@ func TestEveryStatusIsSeen(t *testing.T) {
 		seen[operationOf(exchange)+" "+strconv.Itoa(exchange.Status)] = true
 	}
 	for _, answer := range slices.Sorted(maps.Keys(described)) {
-		if _, known := unseen[answer]; seen[answer] == known {
-			t.Errorf("%s: seen is %v, and in the list of the unseen it is %v", answer, seen[answer], known)
+		if !seen[answer] {
+			t.Errorf("%s is described, and no test gets it", answer)
 		}
 	}
 	for _, answer := range slices.Sorted(maps.Keys(seen)) {
 		if !described[answer] {
 			t.Errorf("%s is not described", answer)
 		}
+	}
+}
+
+// TestEveryHeaderIsSeen in an answer that is described with it. Headers that nothing sends would be a promise that nobody keeps.
+func TestEveryHeaderIsSeen(t *testing.T) {
+	operations := describe(t, everything).operation
+	unseen := map[string]bool{}
+	for _, details := range operations {
+		for _, response := range details.Responses.Codes.FromOldest() {
+			for name := range response.Headers.FromOldest() {
+				unseen[name] = true
+			}
+		}
+	}
+	for _, exchange := range mustExchanges(t) {
+		operation := operations[operationOf(exchange)]
+		if operation == nil {
+			continue // the other test says so
+		}
+		response := operation.Responses.Codes.GetOrZero(strconv.Itoa(exchange.Status))
+		if response == nil {
+			continue
+		}
+		for name := range response.Headers.FromOldest() {
+			if exchange.Response.Header.Get(name) != "" {
+				delete(unseen, name)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(unseen)) {
+		t.Errorf("no answer has the header %s", name)
 	}
 }
 
