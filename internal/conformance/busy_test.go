@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"slices"
 	"strconv"
@@ -20,6 +21,8 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/internal/testhost"
 	"github.com/seed-2f82c0fd/refreshtokens/plugin"
 )
+
+const busyBody = `{"code":503,"message":"Service Unavailable"}`
 
 // oneConnection makes the pool of db have one connection, and so two places for refreshes.
 func oneConnection(t *testing.T, db *gorm.DB) *sql.DB {
@@ -85,7 +88,7 @@ func TestBusy(t *testing.T) {
 		waitFor(t, updates, 2)
 
 		answer := host.PostToken(testhost.RefreshPath, sentAway)
-		testhost.WantAnswer(t, answer, http.StatusServiceUnavailable, `{"code":503,"message":"Service Unavailable"}`)
+		testhost.WantAnswer(t, answer, http.StatusServiceUnavailable, busyBody)
 		testhost.WantGroupHeaders(t, answer)
 		if seconds, err := strconv.Atoi(answer.Header().Get("Retry-After")); err != nil || seconds < 1 || seconds > 5 {
 			t.Errorf("Retry-After is %q", answer.Header().Get("Retry-After"))
@@ -187,4 +190,39 @@ func TestMaxRefreshes(t *testing.T) {
 	if _, err := host.Refresh(gone, waits, plugin.Device{}); err != nil {
 		t.Errorf("with a place for it: %v", err)
 	}
+}
+
+// TestBusyBrowser: a browser that is sent away keeps its cookies, and its session in the browser: only a 4xx would end that. It can bind
+// the session later.
+func TestBusyBrowser(t *testing.T) {
+	answer, asked := make(chan struct{}), make(chan struct{})
+	host := deviceHost(t, openSQLite(t), plugin.BindingIfOffered, func(c *refreshtokens.Config) {
+		c.MaxRefreshes, c.GracePeriod = 1, 2*time.Second
+		c.Claims = func(_ context.Context, session plugin.Session) (map[string]any, error) {
+			if session.Subject == "slow" && session.LastUsedAt != session.CreatedAt {
+				close(asked)
+				<-answer
+			}
+			return nil, nil
+		}
+	})
+	slow := host.Login("slow").Refresh.Token
+	d := newDevice(t, host)
+	offered := registration.FindStringSubmatch(d.send(http.MethodPost, webLogin).Header().Get("Secure-Session-Registration"))
+	host.Clock.Advance(time.Second)
+	var wg sync.WaitGroup
+	wg.Go(func() { _, _ = host.Refresh(t.Context(), slow, plugin.Device{}) })
+	<-asked
+	for _, recorder := range []*httptest.ResponseRecorder{
+		d.send(http.MethodPost, webDevice, "Secure-Session-Response", d.proof(offered[1], true)),
+		d.send(http.MethodPost, webRefresh),
+	} {
+		testhost.WantAnswer(t, recorder, http.StatusServiceUnavailable, busyBody)
+		if recorder.Header().Get("Set-Cookie") != "" || recorder.Header().Get("Retry-After") == "" {
+			t.Errorf("headers: %v", recorder.Header())
+		}
+	}
+	close(answer)
+	wg.Wait()
+	d.register(offered[1])
 }
