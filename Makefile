@@ -87,8 +87,8 @@ DURATION ?= 3s
 ROWS ?= 10000000
 
 .PHONY: bench
-bench: ## measure against a floor and other modules; writes docs/benchmarks.md (needs both DSNs and redis-server)
-	cd internal/bench && go run . -rounds $(ROUNDS) -duration $(DURATION) -rows $(ROWS)
+bench: ## measure against floors and other modules; writes docs/benchmarks.md; ONLY=part,part for some (needs both DSNs and redis-server)
+	cd internal/bench && go run . -rounds $(ROUNDS) -duration $(DURATION) -rows $(ROWS) -only '$(ONLY)'
 
 .PHONY: microbench
 microbench: ## run the Go benchmarks, for benchstat

@@ -27,30 +27,18 @@ import (
 // connections.
 type engine struct {
 	name  string
+	dsn   string
 	db    *gorm.DB
 	floor floorStore
+	// hard is the hard floor's statement.
+	hard hardUpdate
 	// sqlFloor is the floor through database/sql, which GORM uses too. It is nil if floor already goes through database/sql.
 	sqlFloor floorStore
 	close    func()
 }
 
-// floorStore has the least work that a refresh and a login can ask of a database.
-type floorStore interface {
-	// bump updates one row and returns its generation.
-	bump(ctx context.Context, id string, now, expires int64) (int64, error)
-	// read returns the generation of one row.
-	read(ctx context.Context, id string) (int64, error)
-	insert(ctx context.Context, id, subject string, now, expires int64) error
-}
-
-const (
-	connections = 16
-	updateSQL   = "UPDATE refresh_tokens SET generation = generation + 1, issued_at = %s, expires_at = %s WHERE id = %s"
-	selectSQL   = "SELECT generation FROM refresh_tokens WHERE id = %s"
-	// insertInto names every column, because none has a default.
-	insertInto = "INSERT INTO refresh_tokens (id, subject, generation, issued_at, expires_at, created_at, revoked_at, revoked_for, user_agent, ip) "
-	insertSQL  = insertInto + "VALUES (%s, %s, 1, %s, %s, %s, 0, '', '', '')"
-)
+// connections is how many each pool has.
+const connections = 16
 
 // must returns value, or ends the program if there is an error.
 func must[T any](value T, err error) T {
@@ -95,7 +83,8 @@ func openSQLite(name, settings string, set func(*sql.DB)) *engine {
 	db := openGORM(sqlite.Open(dsn), set)
 	pool := must(sql.Open("sqlite3", dsn))
 	set(pool)
-	return &engine{name: name, db: db, floor: newSQLFloor(pool, questionMarks), close: func() {
+	floor := newSQLFloor(pool, questionMarks)
+	return &engine{name: name, dsn: dsn, db: db, floor: floor, hard: floor.set, close: func() {
 		_ = pool.Close()
 		_ = must(db.DB()).Close()
 		_ = os.RemoveAll(dir)
@@ -110,7 +99,8 @@ func openMySQL(dsn string) *engine {
 	db := openGORM(mysql.Open(config.FormatDSN()), limit)
 	pool := must(sql.Open("mysql", config.FormatDSN()))
 	limit(pool)
-	return &engine{name: "MariaDB", db: db, floor: newSQLFloor(pool, questionMarks), close: func() {
+	floor := newSQLFloor(pool, questionMarks)
+	return &engine{name: "MariaDB", dsn: config.FormatDSN(), db: db, floor: floor, hard: floor.set, close: func() {
 		_ = pool.Close()
 		_ = must(db.DB()).Close()
 		must(admin.Exec("DROP DATABASE " + config.DBName))
@@ -126,12 +116,14 @@ func openPostgres(dsn string) *engine {
 	config.ConnConfig.RuntimeParams["search_path"] = schema
 	config.MaxConns = connections
 	c := config.ConnConfig
-	db := openGORM(postgres.Open(fmt.Sprintf("host=%s port=%d user=%s password='%s' dbname=%s search_path=%s sslmode=disable",
-		c.Host, c.Port, c.User, c.Password, c.Database, schema)), limit)
+	own := fmt.Sprintf("host=%s port=%d user=%s password='%s' dbname=%s search_path=%s sslmode=disable",
+		c.Host, c.Port, c.User, c.Password, c.Database, schema)
+	db := openGORM(postgres.Open(own), limit)
 	pool := must(pgxpool.NewWithConfig(context.Background(), config))
 	sqlPool := stdlib.OpenDB(*config.ConnConfig)
 	limit(sqlPool)
-	return &engine{name: "PostgreSQL", db: db, floor: pgxFloor{pool}, sqlFloor: newSQLFloor(sqlPool, dollars), close: func() {
+	floor := pgxFloor{pool}
+	return &engine{name: "PostgreSQL", dsn: own, db: db, floor: floor, hard: floor.set, sqlFloor: newSQLFloor(sqlPool, dollars), close: func() {
 		pool.Close()
 		_ = sqlPool.Close()
 		_ = must(db.DB()).Close()
@@ -142,57 +134,6 @@ func openPostgres(dsn string) *engine {
 
 func newName() string {
 	return fmt.Sprintf("rt_bench_%x", time.Now().UnixNano())
-}
-
-// pgxFloor uses pgx without database/sql, which is the fastest way to reach PostgreSQL.
-type pgxFloor struct{ pool *pgxpool.Pool }
-
-func (f pgxFloor) bump(ctx context.Context, id string, now, expires int64) (generation int64, err error) {
-	err = f.pool.QueryRow(ctx, fmt.Sprintf(updateSQL, "$1", "$2", "$3")+" RETURNING generation", now, expires, id).Scan(&generation)
-	return generation, err
-}
-
-func (f pgxFloor) read(ctx context.Context, id string) (generation int64, err error) {
-	err = f.pool.QueryRow(ctx, fmt.Sprintf(selectSQL, "$1"), id).Scan(&generation)
-	return generation, err
-}
-
-func (f pgxFloor) insert(ctx context.Context, id, subject string, now, expires int64) error {
-	_, err := f.pool.Exec(ctx, fmt.Sprintf(insertSQL, "$1", "$2", "$3", "$4", "$5"), id, subject, now, expires, now)
-	return err
-}
-
-// sqlFloor uses database/sql with prepared statements. Its bump does not know the generation, because MariaDB's UPDATE returns
-// no columns.
-type sqlFloor struct{ update, find, create *sql.Stmt }
-
-func newSQLFloor(pool *sql.DB, placeholders []any) sqlFloor {
-	return sqlFloor{
-		update: must(pool.Prepare(fmt.Sprintf(updateSQL, placeholders[:3]...))),
-		find:   must(pool.Prepare(fmt.Sprintf(selectSQL, placeholders[0]))),
-		create: must(pool.Prepare(fmt.Sprintf(insertSQL, placeholders...))),
-	}
-}
-
-// The placeholders of the dialects.
-var (
-	questionMarks = []any{"?", "?", "?", "?", "?"}
-	dollars       = []any{"$1", "$2", "$3", "$4", "$5"}
-)
-
-func (f sqlFloor) bump(ctx context.Context, id string, now, expires int64) (int64, error) {
-	_, err := f.update.ExecContext(ctx, now, expires, id)
-	return now, err
-}
-
-func (f sqlFloor) read(ctx context.Context, id string) (generation int64, err error) {
-	err = f.find.QueryRowContext(ctx, id).Scan(&generation)
-	return generation, err
-}
-
-func (f sqlFloor) insert(ctx context.Context, id, subject string, now, expires int64) error {
-	_, err := f.create.ExecContext(ctx, id, subject, now, expires, now)
-	return err
 }
 
 func newID() string {

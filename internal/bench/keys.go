@@ -11,7 +11,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"log"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -31,15 +30,15 @@ const (
 )
 
 // algorithms measures RequireAuth with a token that is new and with one that was seen before, for each algorithm.
-func algorithms(r *report) {
+func (r *run) algorithms() {
 	_, ed, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		log.Fatal(err)
 	}
 	r.section("An access token, by algorithm", fmt.Sprintf("One goroutine, Gin around it. All five take turns in batches of %d, and the quickest batch counts. "+
 		"The bare check is golang-jwt's check of the signature alone, the bare parse its whole parse of an HS256 token. A new token is one that "+
-		"the process has not seen yet. A token that was seen before is remembered, unless `RememberTokens` turns that off.", batch))
-	r.table("", "bare check", "new token", "of the bare check", "not remembered", "seen before", "of the bare HS256 parse")
+		"the process has not seen yet. A token that was seen before is remembered, unless `RememberTokens` turns that off.", batch),
+		"", "bare check", "new token", "of the bare check", "not remembered", "seen before", "of the bare HS256 parse")
 	for _, algorithm := range []struct {
 		name string
 		key  crypto.Signer
@@ -49,17 +48,16 @@ func algorithms(r *report) {
 		{"ES256", must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))},
 		{"RS256, 2048 bits", must(rsa.GenerateKey(rand.Reader, 2048))},
 	} {
-		best := measure(algorithm.key)
+		best := measure(r.lite, algorithm.key)
 		of := func(name, base string) string { return times(float64(best[name]) / float64(best[base])) }
 		r.row(algorithm.name, micros(best["check"]), micros(best["new"]), of("new", "check"), micros(best["off"]), micros(best["seen"]), of("seen", "parse"))
 	}
 }
 
 // measure returns the time of one request, or of one check, by name.
-func measure(key crypto.Signer) map[string]time.Duration {
-	lite := openTunedSQLite()
-	defer lite.close()
-	config := refreshtokens.Config{DB: lite.db, Secret: []byte(secret), AccessKey: key, Logger: slog.New(slog.DiscardHandler)}
+func measure(e *engine, key crypto.Signer) map[string]time.Duration {
+	config := quiet(e.db)
+	config.AccessKey = key
 	route := func(remember int) http.Handler {
 		config.RememberTokens = remember
 		router := newRouter()
@@ -131,8 +129,4 @@ func measure(key crypto.Signer) map[string]time.Duration {
 		log.Fatal(recorder.Code)
 	}
 	return best
-}
-
-func micros(d time.Duration) string {
-	return fmt.Sprintf("%.1f µs", float64(d)/float64(time.Microsecond))
 }

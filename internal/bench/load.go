@@ -20,11 +20,26 @@ type result struct {
 }
 
 // speed returns the ratio of r's throughput to of's, and tail the ratio of r's p99 to of's.
-func (r result) speed(of result) string { return times(r.perSecond / of.perSecond) }
-func (r result) tail(of result) string  { return times(float64(r.p99) / float64(of.p99)) }
+func (r result) speed(of result) float64 { return r.perSecond / of.perSecond }
+func (r result) tail(of result) float64  { return float64(r.p99) / float64(of.p99) }
 
-// request returns what a client sends next. answer is the answer to the client's last request, or nil at first.
-type request func(answer []byte) (path string, body []byte)
+// call is a request. One without a body is a GET.
+type call struct {
+	path    string
+	body    []byte
+	headers []header
+}
+
+type header struct{ name, value string }
+
+// answer is the answer to a call.
+type answer struct {
+	body   []byte
+	cookie string // the value of the cookie that the call asked for
+}
+
+// request returns what a client sends next. last is the answer to the client's last request, or nil at first.
+type request func(last *answer) call
 
 // load runs one client for each of requests, all at once. Each client sends one request after the other, until d is over. It
 // panics unless every answer is a 2xx.
@@ -35,11 +50,11 @@ func load(addr string, d time.Duration, requests []request) result {
 	began := time.Now()
 	for i, next := range requests {
 		wait.Go(func() {
-			var answer []byte
+			var last *answer
 			for time.Since(began) < d {
-				path, body := next(answer)
+				c := next(last)
 				sent := time.Now()
-				answer = post(client, addr, path, body)
+				last = send(client, addr, c)
 				latencies[i] = append(latencies[i], time.Since(sent))
 			}
 		})
@@ -60,10 +75,10 @@ func burst(addr string, rounds int, requests func() []request) result {
 		var wait sync.WaitGroup
 		for i, next := range batch {
 			wait.Go(func() {
-				path, body := next(nil)
+				c := next(nil)
 				<-start
 				sent := time.Now()
-				post(client, addr, path, body)
+				send(client, addr, c)
 				latencies[i] = time.Since(sent)
 			})
 		}
@@ -74,22 +89,40 @@ func burst(addr string, rounds int, requests func() []request) result {
 	return summarize(all, 0)
 }
 
-func post(client *fasthttp.HostClient, addr, path string, body []byte) []byte {
+func send(client *fasthttp.HostClient, addr string, c call) *answer {
 	req, resp := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
 	defer fasthttp.ReleaseRequest(req)
 	defer fasthttp.ReleaseResponse(resp)
-	req.SetRequestURI("http://" + addr + path)
-	req.Header.SetMethod(fasthttp.MethodPost)
-	req.Header.SetContentType("application/json")
+	req.SetRequestURI("http://" + addr + c.path)
 	req.Header.SetUserAgent("bench/1.0")
-	req.SetBody(body)
+	for _, h := range c.headers {
+		req.Header.Set(h.name, h.value)
+	}
+	if c.body != nil {
+		req.Header.SetMethod(fasthttp.MethodPost)
+		req.Header.SetContentType("application/json")
+		req.SetBody(c.body)
+	}
 	if err := client.Do(req, resp); err != nil {
 		panic(err)
 	}
 	if resp.StatusCode()/100 != 2 {
-		panic(fmt.Sprintf("%s answered %d: %s", path, resp.StatusCode(), resp.Body()))
+		panic(fmt.Sprintf("%s answered %d: %s", c.path, resp.StatusCode(), resp.Body()))
 	}
-	return bytes.Clone(resp.Body())
+	return &answer{bytes.Clone(resp.Body()), cookieOf(resp)}
+}
+
+// cookieOf returns the value of the refresh token's cookie in an answer, or "".
+func cookieOf(resp *fasthttp.Response) string {
+	value := resp.Header.PeekCookie(refreshCookie)
+	if value == nil {
+		return ""
+	}
+	var cookie fasthttp.Cookie
+	if err := cookie.ParseBytes(value); err != nil {
+		panic(err)
+	}
+	return string(cookie.Value())
 }
 
 func summarize(latencies []time.Duration, elapsed time.Duration) result {
@@ -99,45 +132,4 @@ func summarize(latencies []time.Duration, elapsed time.Duration) result {
 		r.perSecond = float64(len(latencies)) / elapsed.Seconds()
 	}
 	return r
-}
-
-// between returns the text between two marks in an answer.
-func between(answer []byte, before, after string) string {
-	_, rest, ok := bytes.Cut(answer, []byte(before))
-	value, _, ok2 := bytes.Cut(rest, []byte(after))
-	if !ok || !ok2 {
-		panic(fmt.Sprintf("no %s in %s", before, answer))
-	}
-	return string(value)
-}
-
-// rotated returns the token in an answer. It panics if that is the presented token, because a repeat must not be measured as a
-// rotation.
-func rotated(answer []byte, mark, presented string) string {
-	token := between(answer, mark, `"`)
-	if token == presented {
-		panic("a refresh repeated a token that it should have rotated")
-	}
-	return token
-}
-
-// again presents the same refresh token every time. It panics if the answer has another one.
-func again(path, field, token, mark string) request {
-	return func(answer []byte) (string, []byte) {
-		if answer != nil && between(answer, mark, `"`) != token {
-			panic("a refresh rotated a token that it should have repeated")
-		}
-		return path, []byte(`{"` + field + `":"` + token + `"}`)
-	}
-}
-
-// chain presents the refresh token of the answer before, so that each request rotates. If mark is empty, it presents the first
-// token every time.
-func chain(path, field, token, mark string) request {
-	return func(answer []byte) (string, []byte) {
-		if answer != nil && mark != "" {
-			token = rotated(answer, mark, token)
-		}
-		return path, []byte(`{"` + field + `":"` + token + `"}`)
-	}
 }

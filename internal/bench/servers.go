@@ -7,16 +7,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"time"
 
-	ginjwt "github.com/appleboy/gin-jwt/v3"
 	"github.com/gin-gonic/gin"
 	"github.com/golang-jwt/jwt/v5"
+	"gorm.io/gorm"
 
 	"github.com/seed-2f82c0fd/refreshtokens"
+	"github.com/seed-2f82c0fd/refreshtokens/middleware"
 	"github.com/seed-2f82c0fd/refreshtokens/plugin"
 )
 
@@ -45,13 +43,29 @@ const (
 	noGrace      time.Duration = -1 // every refresh rotates
 )
 
+// quiet is the least that a host configures.
+func quiet(db *gorm.DB) refreshtokens.Config {
+	return refreshtokens.Config{DB: db, Secret: []byte(secret), Logger: slog.New(slog.DiscardHandler)}
+}
+
 // ours starts a host of this module with a login handler.
 func ours(e *engine, grace time.Duration) (*refreshtokens.Plugin, string) {
-	auth := must(refreshtokens.New(refreshtokens.Config{
-		DB: e.db, Secret: []byte(secret), GracePeriod: grace, Logger: slog.New(slog.DiscardHandler),
-	}))
+	config := quiet(e.db)
+	config.GracePeriod = grace
+	return host(config)
+}
+
+func host(config refreshtokens.Config, options ...refreshtokens.RegisterOption) (*refreshtokens.Plugin, string) {
 	router := newRouter()
-	auth.Register(router)
+	return register(router, config, options...), serve(router)
+}
+
+// register adds a host's routes.
+func register(router gin.IRouter, config refreshtokens.Config, options ...refreshtokens.RegisterOption) *refreshtokens.Plugin {
+	auth := must(refreshtokens.New(config))
+	auth.Register(router, options...)
+	ok := func(c *gin.Context) { c.Status(http.StatusOK) }
+	router.GET("/live", auth.RequireAuth(middleware.LiveSession()), ok)
 	router.POST("/login", func(c *gin.Context) {
 		var body struct{ Subject string }
 		if err := c.ShouldBindJSON(&body); err != nil {
@@ -65,7 +79,7 @@ func ours(e *engine, grace time.Duration) (*refreshtokens.Plugin, string) {
 		}
 		c.JSON(http.StatusOK, tokens)
 	})
-	return auth, serve(router)
+	return auth
 }
 
 // floor starts a server that does only what can't be left out: it reads the body, runs one statement, makes two HS256
@@ -74,6 +88,13 @@ func floor(store floorStore) string {
 	router := newRouter()
 	router.POST("/refresh", floorRefresh(store.bump))
 	router.POST("/repeat", floorRefresh(func(ctx context.Context, id string, _, _ int64) (int64, error) { return store.read(ctx, id) }))
+	router.GET("/live", func(c *gin.Context) {
+		if _, err := store.read(c.Request.Context(), c.GetHeader("Authorization")); err != nil {
+			c.AbortWithStatus(http.StatusInternalServerError)
+			return
+		}
+		c.Status(http.StatusOK)
+	})
 	router.POST("/login", func(c *gin.Context) {
 		var body struct{ Subject string }
 		if err := c.ShouldBindJSON(&body); err != nil {
@@ -118,53 +139,4 @@ func floorAnswer(c *gin.Context, err error, id string, now, expires time.Time, g
 		Access:  plugin.Token{Token: access, Expires: plugin.Timestamp{Time: now.Add(15 * time.Minute)}},
 		Refresh: plugin.Token{Token: refresh, Expires: plugin.Timestamp{Time: expires}},
 	})
-}
-
-// ginJWT starts a server with appleboy/gin-jwt. It keeps refresh tokens in the Redis at redisAddr, or in memory if that is empty.
-func ginJWT(redisAddr string) (mint func() string, addr string) {
-	middleware := &ginjwt.GinJWTMiddleware{
-		Realm: "bench", Key: []byte(secret), Timeout: 15 * time.Minute, MaxRefresh: 7 * 24 * time.Hour, IdentityKey: "sub",
-		PayloadFunc: func(data any) jwt.MapClaims { return jwt.MapClaims{"sub": data} },
-	}
-	if redisAddr != "" {
-		middleware.EnableRedisStore(ginjwt.WithRedisAddr(redisAddr), ginjwt.WithRedisPool(connections, time.Minute, time.Hour))
-	}
-	log.SetOutput(io.Discard) // gin-jwt logs which store it uses
-	middleware = must(ginjwt.New(middleware))
-	log.SetOutput(os.Stderr)
-	router := newRouter()
-	router.POST("/refresh", middleware.RefreshHandler)
-	mint = func() string {
-		return must(middleware.TokenGenerator(context.Background(), subject)).RefreshToken
-	}
-	return mint, serve(router)
-}
-
-// startRedis starts a Redis server on a free port. appendfsync is "always", or empty for no persistence.
-func startRedis(appendfsync string) (addr string, stop func()) {
-	dir := must(os.MkdirTemp("", "refreshtokens-bench"))
-	listener := must(net.Listen("tcp", "127.0.0.1:0"))
-	addr = listener.Addr().String()
-	_ = listener.Close()
-	_, port, _ := net.SplitHostPort(addr)
-	args := []string{"--bind", "127.0.0.1", "--port", port, "--dir", dir, "--save", "", "--logfile", filepath.Join(dir, "log")}
-	if appendfsync != "" {
-		args = append(args, "--appendonly", "yes", "--appendfsync", appendfsync)
-	}
-	command := exec.Command("redis-server", args...)
-	if err := command.Start(); err != nil {
-		log.Fatal(err)
-	}
-	for range 100 {
-		if connection, err := net.Dial("tcp", addr); err == nil {
-			_ = connection.Close()
-			break
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	return addr, func() {
-		_ = command.Process.Kill()
-		_ = command.Wait()
-		_ = os.RemoveAll(dir)
-	}
 }

@@ -12,10 +12,10 @@ import (
 )
 
 // refreshTokenOf returns the first refresh token of a session whose row was inserted with SQL and not by the module.
-func refreshTokenOf(id, subject string, created int64) string {
+func refreshTokenOf(id, subject string, created, issued int64) string {
 	key := must(hkdf.Key(sha256.New, []byte(secret), nil, "refreshtokens/refresh-token/HS256/v1", 32))
 	return must(jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
-		"sub": subject, "sid": id, "iat": created, "exp": created + 604800, "auth_time": created, "type": "refresh", "gen": 1,
+		"sub": subject, "sid": id, "iat": issued, "exp": issued + week, "auth_time": created, "type": "refresh", "gen": 1,
 	}).SignedString(key))
 }
 
