@@ -16,12 +16,15 @@ import (
 func (c client) afterRead(table string, hook func()) {
 	c.t.Helper()
 	var called atomic.Bool
-	err := c.app.db.Callback().Query().After("gorm:query").Register("hook of "+table, func(db *gorm.DB) {
+	hooked := func(db *gorm.DB) {
 		if db.Statement.Table == table && called.CompareAndSwap(false, true) {
 			hook()
 		}
-	})
-	if err != nil {
+	}
+	if err := c.app.db.Callback().Query().After("gorm:query").Register("hook of "+table, hooked); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := c.app.db.Callback().Row().After("gorm:row").Register("hook of "+table, hooked); err != nil {
 		c.t.Fatal(err)
 	}
 	c.t.Cleanup(func() {

@@ -131,6 +131,9 @@ func TestEndedSessionCostsNothing(t *testing.T) {
 	if err := db.Callback().Query().Register("test:count", count); err != nil {
 		t.Fatal(err)
 	}
+	if err := db.Callback().Row().Register("test:count", count); err != nil {
+		t.Fatal(err)
+	}
 	calls = 0
 	for range 10 {
 		host.WantRefresh(token, http.StatusUnauthorized)

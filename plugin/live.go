@@ -9,6 +9,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/seed-2f82c0fd/refreshtokens/internal/jose"
+	"github.com/seed-2f82c0fd/refreshtokens/internal/store"
 	"github.com/seed-2f82c0fd/refreshtokens/models"
 )
 
@@ -26,21 +27,21 @@ func (s *Service) SessionLives(ctx context.Context, subject, id string, maxAge t
 }
 
 func (s *Service) askLives(ctx context.Context, subject, id string) (bool, error) {
-	_, err := s.Session(ctx, subject, id)
+	_, err := s.liveRow(ctx, subject, id, s.now(), store.Life)
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}
 	return err == nil, err
 }
 
-// liveRow returns the row of the subject's live session, or [ErrNotFound].
-func (s *Service) liveRow(ctx context.Context, subject, id string, now int64) (*models.RefreshToken, error) {
+// liveRow returns the columns of the subject's live session, store.Life at least, or [ErrNotFound].
+func (s *Service) liveRow(ctx context.Context, subject, id string, now int64, columns store.Columns) (*models.RefreshToken, error) {
 	if !jose.ValidSessionID(id) {
 		return nil, ErrNotFound
 	}
 	ctx, cancel := detach(ctx)
 	defer cancel()
-	row, err := s.store.Find(ctx, models.Text(id))
+	row, err := s.store.Find(ctx, models.Text(id), columns)
 	if err != nil {
 		return nil, err
 	}

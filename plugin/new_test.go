@@ -101,7 +101,7 @@ func TestStatementsEnd(t *testing.T) {
 		}
 		for _, processor := range []interface {
 			Register(string, func(*gorm.DB)) error
-		}{db.Callback().Query(), db.Callback().Update()} {
+		}{db.Callback().Query(), db.Callback().Row(), db.Callback().Update()} {
 			if err := processor.Register("test:deadline", check); err != nil {
 				t.Fatal(err)
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 
+	"github.com/seed-2f82c0fd/refreshtokens/internal/store"
 	"github.com/seed-2f82c0fd/refreshtokens/plugin/token"
 )
 
@@ -21,7 +22,7 @@ func (s *Service) Reauthenticate(ctx context.Context, claims token.Claims, optio
 		option(&o)
 	}
 	now := s.now()
-	row, err := s.liveRow(ctx, claims.Subject, claims.SessionID, now)
+	row, err := s.liveRow(ctx, claims.Subject, claims.SessionID, now, store.Whole)
 	if errors.Is(err, ErrNotFound) {
 		return Token{}, ErrRevoked
 	}

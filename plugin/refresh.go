@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-2f82c0fd/refreshtokens/internal/origin"
+	"github.com/seed-2f82c0fd/refreshtokens/internal/store"
 	"github.com/seed-2f82c0fd/refreshtokens/models"
 )
 
@@ -154,7 +155,7 @@ func (r *refresh) rotate(ctx context.Context) (tokens Tokens, rotated bool, err 
 // decideByRow reads the row and carries out the decision. It reports whether that settled the refresh; if not, the token is to
 // be rotated.
 func (r *refresh) decideByRow(ctx context.Context) (tokens Tokens, settled bool, err error) {
-	row, err := r.store.Find(ctx, models.Text(r.presented.SessionID))
+	row, err := r.store.Find(ctx, models.Text(r.presented.SessionID), store.Use)
 	if err != nil {
 		return Tokens{}, false, err
 	}
@@ -163,13 +164,15 @@ func (r *refresh) decideByRow(ctx context.Context) (tokens Tokens, settled bool,
 
 // carryOut is decideByRow for a row that was read, or nil.
 func (r *refresh) carryOut(ctx context.Context, row *models.RefreshToken) (tokens Tokens, settled bool, err error) {
+	if row != nil {
+		// What the session has of its own comes from the signed token. Whoever can write to the table can't add a claim.
+		row.CreatedAt, row.Data = r.presented.AuthTime, models.Text(r.presented.Data)
+		row.IdleLimit, row.AbsoluteLimit = r.presented.IdleLimit, r.presented.AbsoluteLimit
+	}
 	switch decide(r.presented, row, r.proven, r.arrived, r.now(), r.gracePeriod) {
 	case rotate:
 		return Tokens{}, false, nil
 	case repeat:
-		// What the session has of its own comes from the signed token. Whoever can write to the table can't add a claim.
-		row.CreatedAt, row.Data = r.presented.AuthTime, models.Text(r.presented.Data)
-		row.IdleLimit, row.AbsoluteLimit = r.presented.IdleLimit, r.presented.AbsoluteLimit
 		if err := r.ask(ctx, row); err != nil {
 			return Tokens{}, false, err
 		}

@@ -351,7 +351,7 @@ func TestThiefWhoHangsUp(t *testing.T) {
 	live := host.MustRefresh(spent).Refresh.Token
 	host.Clock.Advance(time.Minute)
 	ctx, cancel := context.WithCancel(t.Context())
-	if err := db.Callback().Query().After("*").Register("test:hangup", func(*gorm.DB) { cancel() }); err != nil {
+	if err := db.Callback().Row().After("*").Register("test:hangup", func(*gorm.DB) { cancel() }); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := host.Refresh(ctx, spent, plugin.Device{}); !errors.Is(err, plugin.ErrReused) || !told {

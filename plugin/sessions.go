@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/seed-2f82c0fd/refreshtokens/internal/jose"
+	"github.com/seed-2f82c0fd/refreshtokens/internal/store"
 	"github.com/seed-2f82c0fd/refreshtokens/models"
 )
 
@@ -41,7 +42,7 @@ func (s *Service) session(row *models.RefreshToken) Session {
 
 // Session returns the subject's live session of that id, or [ErrNotFound].
 func (s *Service) Session(ctx context.Context, subject, id string) (Session, error) {
-	row, err := s.liveRow(ctx, subject, id, s.now())
+	row, err := s.liveRow(ctx, subject, id, s.now(), store.Whole)
 	if err != nil {
 		return Session{}, err
 	}

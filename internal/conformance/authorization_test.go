@@ -280,7 +280,7 @@ func TestRevocationDuringALookup(t *testing.T) {
 		host.Router.GET("/live", host.RequireAuth(middleware.LiveSession(middleware.Within(time.Hour))), ok)
 		tokens := host.Login("alice")
 		revoked := false
-		err := db.Callback().Query().After("*").Register("test:revoke", func(db *gorm.DB) {
+		err := db.Callback().Row().After("*").Register("test:revoke", func(db *gorm.DB) {
 			if !revoked && db.Statement.Schema != nil {
 				revoked = true
 				if err := host.RevokeSession(context.Background(), "alice", tokens.SessionID); err != nil {

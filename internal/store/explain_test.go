@@ -44,7 +44,7 @@ func TestIndexesAreUsed(t *testing.T) {
 					_, err := rows.Rotate(ctx, &models.RefreshToken{ID: id, Subject: "subject 0", Generation: 9}, true)
 					return err
 				}, primary},
-				{"find", func() error { _, err := rows.Find(ctx, id); return err }, primary},
+				{"find", func() error { _, err := rows.Find(ctx, id, store.Whole); return err }, primary},
 				{"revoke", func() error { _, err := rows.Revoke(ctx, id, "subject 0", 1, models.ReasonLogout); return err }, primary},
 				{"revoke reused", func() error { _, err := rows.RevokeReused(ctx, id, "subject 0", 1, "", 1); return err }, primary},
 				{"revoke all", func() error {

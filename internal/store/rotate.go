@@ -30,7 +30,10 @@ func (s *Store) Rotate(ctx context.Context, next *models.RefreshToken, repeatabl
 		db := s.on(ctx, s.prepared, next)
 		db.Statement.Vars = make([]any, 0, rotationParameters)
 		db.Statement.SQL.Grow(rotationLength)
-		earlier := clause.Expr{SQL: bySession + " AND generation < ? AND binding IN ('', ?, ?)", Vars: []any{next.ID, next.Subject, next.Generation, unbound(next), next.Binding}}
+		earlier := clause.Expr{
+			SQL:  bySession + " AND generation < ? AND binding IN ('', ?, ?)",
+			Vars: []any{string(next.ID), string(next.Subject), next.Generation, string(unbound(next)), string(next.Binding)},
+		}
 		return db.Clauses(rotation{next}, clause.Where{Exprs: []clause.Expression{earlier}}).UpdateColumns(next)
 	})
 	if result.Error != nil {
@@ -68,8 +71,12 @@ func unbound(next *models.RefreshToken) models.Text {
 	return models.BindingPending
 }
 
-// assign writes text and one parameter, as GORM's AddVar does for a plain value.
+// assign writes text and one parameter, as GORM's AddVar does for a plain value. A string is a plain one: pgx takes a type of
+// our own for a uuid first, fails, and starts over.
 func assign(b clause.Builder, text string, value any) {
+	if own, ok := value.(models.Text); ok {
+		value = string(own)
+	}
 	stmt := b.(*gorm.Statement) //nolint:forcetypeassert // GORM has no other builder of statements
 	stmt.SQL.WriteString(text)
 	stmt.Vars = append(stmt.Vars, value)

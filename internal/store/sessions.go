@@ -21,22 +21,6 @@ func (s *Store) Create(ctx context.Context, row *models.RefreshToken) error {
 	return nil
 }
 
-// Find returns the row of a session, or nil where there is none.
-func (s *Store) Find(ctx context.Context, id models.Text) (*models.RefreshToken, error) {
-	var rows []models.RefreshToken
-	result, _ := s.retry(ctx, again, func() *gorm.DB {
-		// Not First, which logs a miss as an error.
-		return primary(s.on(ctx, s.prepared, &models.RefreshToken{})).Where("id = ?", id).Limit(1).Find(&rows)
-	})
-	if result.Error != nil {
-		return nil, fmt.Errorf("store: find session: %w", result.Error)
-	}
-	if len(rows) == 0 {
-		return nil, nil
-	}
-	return &rows[0], nil
-}
-
 // ListLive returns at most limit of the subject's live sessions, newest use first.
 func (s *Store) ListLive(ctx context.Context, subject models.Text, now, cutoff int64, limit int) ([]models.RefreshToken, error) {
 	return s.list(ctx, limit, func() *gorm.DB {

@@ -54,8 +54,11 @@ func (s *Store) on(ctx context.Context, db *gorm.DB, model *models.RefreshToken)
 }
 
 // primary makes gorm.io/plugin/dbresolver, where the host uses it, read from the primary: a lagging replica would show a
-// row as it was before its rotation. The key is dbresolver's own name for its Write clause, so we need not import it.
+// row as it was before its rotation. The keys are dbresolver's own names for itself and for its Write clause, so we need not import it.
 func primary(db *gorm.DB) *gorm.DB {
+	if _, used := db.Plugins["gorm:db_resolver"]; !used {
+		return db
+	}
 	return db.Set("gorm:db_resolver:write", true)
 }
 

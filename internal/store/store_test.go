@@ -40,7 +40,7 @@ func create(t *testing.T, s *store.Store, rows ...*models.RefreshToken) {
 
 func find(t *testing.T, rows *store.Store, id models.Text) *models.RefreshToken {
 	t.Helper()
-	found, err := rows.Find(t.Context(), id)
+	found, err := rows.Find(t.Context(), id, store.Whole)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -304,8 +304,8 @@ func TestCancelledNeighbour(t *testing.T) {
 			for i := range 8 {
 				wait.Go(func() {
 					if i%2 == 0 {
-						_, _ = rows.Find(ctx, idA)
-					} else if _, err := rows.Find(t.Context(), idA); err != nil {
+						_, _ = rows.Find(ctx, idA, store.Whole)
+					} else if _, err := rows.Find(t.Context(), idA, store.Whole); err != nil {
 						t.Error(err)
 					}
 				})
