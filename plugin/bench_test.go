@@ -30,6 +30,9 @@ func TestAllocations(t *testing.T) {
 	host := testhost.New(t, testdb.Open(t, testdb.SQLite(t), &gorm.Config{}), testhost.Strict)
 	tokens := host.Login(benchSubject)
 	access, refresh := tokens.Access.Token, tokens.Refresh.Token
+	lenient := testhost.New(t, testdb.Open(t, testdb.SQLite(t), &gorm.Config{}))
+	repeated := lenient.MustRefresh(lenient.Login(benchSubject).Refresh.Token)
+	sessionID := lenient.SessionID(repeated)
 	parse := bareParse(host)
 	bare := testing.AllocsPerRun(100, func() { _ = parse(access) })
 	for _, row := range []struct {
@@ -41,6 +44,17 @@ func TestAllocations(t *testing.T) {
 		{"Refresh", 90, func() error {
 			tokens, err := host.Refresh(t.Context(), refresh, benchDevice)
 			refresh = tokens.Refresh.Token
+			return err
+		}},
+		{"Refresh that repeats", 125, func() error {
+			_, err := lenient.Refresh(t.Context(), repeated.Refresh.Token, benchDevice)
+			return err
+		}},
+		{"SessionLives", 75, func() error {
+			lives, err := lenient.Service().SessionLives(t.Context(), benchSubject, sessionID, 0)
+			if !lives {
+				t.Fatal("the session is over")
+			}
 			return err
 		}},
 	} {
