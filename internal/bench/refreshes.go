@@ -76,7 +76,7 @@ func (r *run) repetitions(measured []refreshContenders) {
 		r.result("floor, "+c.engine, floor, "", "", times(floor.speed(rotating)))
 		r.result("**refreshtokens**, "+c.engine, ours, times(ours.speed(floor)), times(ours.tail(floor)),
 			times(ours.speed(c.rotating.median())), times(ours.speed(rotating)))
-		r.atLeast("refreshes/s that repeat, of the floor's that read, "+c.engine, ours.speed(floor), 1.2)
+		r.atLeast("refreshes/s that repeat, of the floor's refreshes/s, "+c.engine, ours.speed(rotating), 1.2)
 		r.number("repeats, "+c.engine+", /s", ours.perSecond)
 	}
 }

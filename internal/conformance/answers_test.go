@@ -31,6 +31,7 @@ func breakDatabase(t *testing.T, db *gorm.DB) {
 	fail := func(db *gorm.DB) { _ = db.AddError(errors.New("connection refused")) }
 	for _, err := range []error{
 		db.Callback().Query().Before("gorm:query").Register("test:broken", fail),
+		db.Callback().Row().Before("gorm:row").Register("test:broken", fail),
 		db.Callback().Update().Before("gorm:update").Register("test:broken", fail),
 	} {
 		if err != nil {
