@@ -71,6 +71,22 @@ func TestSessionRoutesByCookie(t *testing.T) {
 	testhost.WantUnauthorized(t, mine.ask(http.MethodPost, webRefresh), testhost.InvalidToken)
 }
 
+// TestEndedSessionIsOverForOtherKeysToo: once the session is known to be over, a proof by another key gets 401, and no longer a 403 to
+// try again.
+func TestEndedSessionIsOverForOtherKeysToo(t *testing.T) {
+	host := deviceHost(t, openSQLite(t), plugin.BindingIfOffered)
+	d, other := newDevice(t, host), newDevice(t, host)
+	d.logIn()
+	d.refresh()
+	wrong := []string{"Sec-Secure-Session-Id", d.sessionID, "Secure-Session-Response", other.proof(d.challenge, false)}
+	testhost.WantAnswer(t, d.send(http.MethodPost, webRefresh, wrong...), http.StatusForbidden, forbiddenBody)
+	if err := host.RevokeAll(t.Context(), "alice"); err != nil {
+		t.Fatal(err)
+	}
+	testhost.WantUnauthorized(t, d.refresh(), testhost.InvalidToken)
+	testhost.WantUnauthorized(t, d.send(http.MethodPost, webRefresh, wrong...), testhost.InvalidToken)
+}
+
 // TestBoundTokenInACookie: a token that needs a DPoP proof gets the challenge of one in a cookie too, and its session lives on.
 func TestBoundTokenInACookie(t *testing.T) {
 	host := boundHost(t, openSQLite(t), plugin.BindingIfOffered)
