@@ -52,8 +52,9 @@ func countUpdates(t *testing.T, db *gorm.DB) (now, most *atomic.Int64) {
 	update := db.Callback().Update()
 	err := errors.Join(
 		update.Before("*").Register("test:begins", func(*gorm.DB) {
-			count := now.Add(1)
-			for seen := most.Load(); count > seen && !most.CompareAndSwap(seen, count); seen = most.Load() {
+			count, seen := now.Add(1), most.Load()
+			for count > seen && !most.CompareAndSwap(seen, count) {
+				seen = most.Load()
 			}
 		}),
 		update.After("*").Register("test:ends", func(*gorm.DB) { now.Add(-1) }))
