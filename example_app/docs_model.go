@@ -44,8 +44,9 @@ type apiParameter struct {
 type apiBody struct {
 	Description string
 	Headers     map[string]struct {
-		Description, Example string
-		Required             bool
+		Description string
+		Required    bool
+		Example     any // a string or a number
 	}
 	Content map[string]apiContent // by media type
 }

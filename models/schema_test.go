@@ -43,7 +43,7 @@ func describe(t *testing.T, db *gorm.DB) string {
 		// GORM's DDL leaves the primary key of a SQLite table nullable, which NOT NULL in a file is stricter than.
 		"sqlite": {
 			`SELECT name, type, "notnull" OR pk, dflt_value, pk FROM pragma_table_info('refresh_tokens')`,
-			`SELECT l.name, l."unique", i.name FROM pragma_index_list('refresh_tokens') l, pragma_index_info(l.name) i ORDER BY 1`,
+			`SELECT l.name, l."unique", i.name FROM pragma_index_list('refresh_tokens') l, pragma_index_info(l.name) i ORDER BY 1, i.seqno`,
 		},
 		"postgres": {
 			`SELECT attname, format_type(atttypid, atttypmod), attnotnull, (SELECT collname FROM pg_collation WHERE oid = attcollation), atthasdef
@@ -53,7 +53,7 @@ func describe(t *testing.T, db *gorm.DB) string {
 		"mysql": {
 			`SELECT column_name, column_type, is_nullable, collation_name, column_default FROM information_schema.columns
 			 WHERE table_schema = database() ORDER BY ordinal_position`,
-			`SELECT index_name, non_unique, column_name FROM information_schema.statistics WHERE table_schema = database() ORDER BY 1`,
+			`SELECT index_name, non_unique, column_name FROM information_schema.statistics WHERE table_schema = database() ORDER BY 1, seq_in_index`,
 			`SELECT engine FROM information_schema.tables WHERE table_schema = database()`,
 		},
 	}

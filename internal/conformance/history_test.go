@@ -148,8 +148,10 @@ func (c *historyClient) login(i int) {
 	in := c.presenting(token)
 	in.kind = "issue"
 	c.record(in, func() answered { return answered{ok: true} })
-	if err := c.db.Take(&session.first, "id = ?", in.session).Error; err != nil {
-		c.t.Error(err)
+	for _, row := range c.host.Rows() {
+		if string(row.ID) == in.session {
+			session.first = row
+		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
