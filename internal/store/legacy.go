@@ -26,7 +26,7 @@ func (s *Store) CreateOnce(ctx context.Context, row *models.RefreshToken, repeat
 		unlessExists = clause.Insert{Modifier: "IGNORE"}
 	}
 	result, unsure := s.retry(ctx, broken, func() *gorm.DB {
-		return s.on(ctx, s.prepared, row).Clauses(unlessExists).Create(row)
+		return s.insert(ctx, row, unlessExists)
 	})
 	if result.Error != nil {
 		return false, unsure, fmt.Errorf("store: create session once: %w", result.Error)

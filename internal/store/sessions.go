@@ -10,17 +10,6 @@ import (
 	"github.com/seed-2f82c0fd/refreshtokens/models"
 )
 
-// Create inserts a row.
-func (s *Store) Create(ctx context.Context, row *models.RefreshToken) error {
-	result, _ := s.retry(ctx, once, func() *gorm.DB {
-		return s.on(ctx, s.prepared, row).Create(row)
-	})
-	if result.Error != nil {
-		return fmt.Errorf("store: create session: %w", result.Error)
-	}
-	return nil
-}
-
 // ListLive returns at most limit of the subject's live sessions, newest use first.
 func (s *Store) ListLive(ctx context.Context, subject models.Text, now, cutoff int64, limit int) ([]models.RefreshToken, error) {
 	return s.list(ctx, limit, func() *gorm.DB {
