@@ -51,43 +51,86 @@ func (t *Telemetry) instruments(meter metric.Meter) error {
 	return errors.Join(err1, err2, err3, err4)
 }
 
+// series are the options with which the instruments record an event.
+type series struct {
+	events, revoked []metric.AddOption
+	duration        []metric.RecordOption // nil for events without one
+}
+
+// seriesKey is what the series of an event depends on.
+type seriesKey struct {
+	kind          plugin.EventKind
+	reason        plugin.Reason
+	deviceChanged bool
+}
+
+func keyOf(event *plugin.Event) seriesKey {
+	return seriesKey{event.Kind, event.Reason, event.DeviceChanged}
+}
+
+func newSeries(event *plugin.Event) series {
+	kind := EventKey.String(string(event.Kind))
+	s := series{events: []metric.AddOption{metric.WithAttributes(append(details(event), kind)...)}}
+	switch event.Kind {
+	case plugin.EventRevoked:
+		s.revoked = []metric.AddOption{metric.WithAttributes(ReasonKey.String(string(event.Reason)))}
+	case plugin.EventReuseDetected:
+		s.revoked = []metric.AddOption{metric.WithAttributes(ReasonKey.String(string(byReuse)))}
+	case plugin.EventIssued, plugin.EventTakenOver, plugin.EventRefreshed, plugin.EventRepeated:
+		s.duration = []metric.RecordOption{metric.WithAttributes(kind)}
+	}
+	return s
+}
+
+// seriesOf returns the series of an event, which is a new one for a kind or a reason that is not known.
+func (t *Telemetry) seriesOf(event *plugin.Event) series {
+	if known, ok := t.known[keyOf(event)]; ok {
+		return known
+	}
+	return newSeries(event)
+}
+
 // startAtZero makes each series that is known before its first event. Prometheus's increase() misses the step from no series to
-// 1, and the first theft is the one to see.
+// 1, and the first theft is the one to see. It also keeps them: OpenTelemetry sorts and hashes the attributes of each new one.
 func (t *Telemetry) startAtZero() {
-	ctx := context.Background()
+	t.known = map[seriesKey]series{}
+	start := func(event plugin.Event) {
+		made := newSeries(&event)
+		t.known[keyOf(&event)] = made
+		t.count(context.Background(), made, &event, 0)
+	}
 	for kind := range spanNames {
-		event := plugin.Event{Kind: kind}
 		switch kind {
 		case plugin.EventRevoked:
-			for _, event.Reason = range reasons {
-				t.count(ctx, &event, 0)
+			for _, reason := range reasons {
+				start(plugin.Event{Kind: kind, Reason: reason})
 			}
 		case plugin.EventRepeated:
-			for _, event.DeviceChanged = range []bool{false, true} {
-				t.count(ctx, &event, 0)
+			for _, changed := range []bool{false, true} {
+				start(plugin.Event{Kind: kind, DeviceChanged: changed})
 			}
 		default:
-			t.count(ctx, &event, 0)
+			start(plugin.Event{Kind: kind})
 		}
 	}
 }
 
 func (t *Telemetry) measure(ctx context.Context, event *plugin.Event) {
-	t.count(ctx, event, 1)
-	switch event.Kind {
-	case plugin.EventIssued, plugin.EventTakenOver, plugin.EventRefreshed, plugin.EventRepeated:
-		t.duration.Record(ctx, event.Duration.Seconds(), metric.WithAttributes(EventKey.String(string(event.Kind))))
+	s := t.seriesOf(event)
+	t.count(ctx, s, event, 1)
+	if s.duration != nil {
+		t.duration.Record(ctx, event.Duration.Seconds(), s.duration...)
 	}
 }
 
 // count adds an event to the counters n times.
-func (t *Telemetry) count(ctx context.Context, event *plugin.Event, n int64) {
-	t.events.Add(ctx, n, metric.WithAttributes(append(details(event), EventKey.String(string(event.Kind)))...))
+func (t *Telemetry) count(ctx context.Context, s series, event *plugin.Event, n int64) {
+	t.events.Add(ctx, n, s.events...)
 	switch event.Kind {
 	case plugin.EventRevoked:
-		t.revoked.Add(ctx, n*event.Count, metric.WithAttributes(ReasonKey.String(string(event.Reason))))
+		t.revoked.Add(ctx, n*event.Count, s.revoked...)
 	case plugin.EventReuseDetected:
-		t.revoked.Add(ctx, n, metric.WithAttributes(ReasonKey.String(string(byReuse))))
+		t.revoked.Add(ctx, n, s.revoked...)
 	case plugin.EventPurged:
 		t.purged.Add(ctx, n*event.Count)
 	}

@@ -45,6 +45,7 @@ type Telemetry struct {
 	tracer                  trace.Tracer
 	events, revoked, purged metric.Int64Counter
 	duration                metric.Float64Histogram
+	known                   map[seriesKey]series
 
 	mu      sync.Mutex
 	sources []Source
