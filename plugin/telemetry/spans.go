@@ -44,7 +44,8 @@ func (t *Telemetry) trace(ctx context.Context, event *plugin.Event) {
 }
 
 func spanAttributes(event *plugin.Event) []attribute.KeyValue {
-	attributes := append(details(event), EventKey.String(string(event.Kind)))
+	attributes := append(make([]attribute.KeyValue, 0, 4), EventKey.String(string(event.Kind)))
+	attributes = append(attributes, details(event)...)
 	if event.Session.ID != "" {
 		attributes = append(attributes, SessionIDKey.String(event.Session.ID))
 	}
