@@ -31,7 +31,7 @@ func (s *Service) mint(ctx context.Context, row *models.RefreshToken, now int64,
 		return Tokens{}, fmt.Errorf("encode refresh token: %w", err)
 	}
 	data := decodeData(row.Data)
-	access, err := s.mintAccess(ctx, row, data.authTime(row), now, data.claims(), custom)
+	access, err := s.mintAccess(ctx, row, data.authTime(row), now, data.Claims, custom)
 	if err != nil {
 		return Tokens{}, err
 	}
@@ -46,8 +46,8 @@ func (s *Service) mint(ctx context.Context, row *models.RefreshToken, now int64,
 	return tokens, nil
 }
 
-// mintAccess returns an access token of the row's session, which it never outlives.
-func (s *Service) mintAccess(ctx context.Context, row *models.RefreshToken, authTime, now int64, data, custom map[string]any) (Token, error) {
+// mintAccess returns an access token of the row's session, which it never outlives. data and custom are as in [jose.Merge].
+func (s *Service) mintAccess(ctx context.Context, row *models.RefreshToken, authTime, now int64, data json.RawMessage, custom ...map[string]any) (Token, error) {
 	claims := accessClaims{Registered: registered(row, jose.TypeAccess), Parties: s.parties()}
 	claims.IssuedAt, claims.AuthTime = now, authTime
 	if isBound(row.Binding) {
@@ -57,11 +57,11 @@ func (s *Service) mintAccess(ctx context.Context, row *models.RefreshToken, auth
 		claims.ID = rand.Text() // a browser takes a cookie with the same value for one that was not renewed
 	}
 	claims.ExpiresAt = min(now+s.accessTTL, row.ExpiresAt, s.absoluteEnd(row.CreatedAt, row.AbsoluteLimit))
-	var profile map[string]any
 	if s.config.ClientID != "" { // RFC 9068 §2.2
-		claims.ID, profile = rand.Text(), map[string]any{"client_id": s.config.ClientID}
+		claims.ID = rand.Text()
+		custom = append(custom, map[string]any{"client_id": s.config.ClientID})
 	}
-	payload, err := jose.Merge(claims, profile, data, custom)
+	payload, err := jose.Merge(claims, data, custom...)
 	if err != nil {
 		return Token{}, fmt.Errorf("%w: %w", ErrInvalidClaims, err)
 	}

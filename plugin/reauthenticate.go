@@ -36,7 +36,7 @@ func (s *Service) Reauthenticate(ctx context.Context, claims token.Claims, optio
 	if err != nil {
 		return Token{}, err
 	}
-	data := decodeData(row.Data).claims()
+	data := decodeData(row.Data).raw()
 	if len(o.data) > 0 {
 		if data == nil {
 			data = map[string]any{}
@@ -45,7 +45,7 @@ func (s *Service) Reauthenticate(ctx context.Context, claims token.Claims, optio
 		custom = maps.Clone(custom)
 		maps.DeleteFunc(custom, func(name string, _ any) bool { _, given := o.data[name]; return given })
 	}
-	minted, err := s.mintAccess(ctx, row, now, now, data, custom)
+	minted, err := s.mintAccess(ctx, row, now, now, nil, data, custom)
 	if err != nil {
 		return Token{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"iter"
 	"strings"
 	"unicode/utf8"
 )
@@ -33,18 +34,25 @@ func Pick(data []byte, names []string, values [][]byte) error {
 	rest = skipSpace(rest[1:])
 	for rest[0] != '}' {
 		var name, value []byte
-		name, rest = cutValue(rest)
-		rest = skipSpace(skipSpace(rest)[1:]) // the colon
-		value, rest = cutValue(rest)
+		name, value, rest = cutMember(rest)
 		if err := keep(name, value, names, values); err != nil {
 			return err
 		}
-		rest = skipSpace(rest)
-		if rest[0] == ',' {
-			rest = skipSpace(rest[1:])
-		}
 	}
 	return nil
+}
+
+// Names ranges over the names in a JSON object, which must be valid.
+func Names(object []byte) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for rest := skipSpace(skipSpace(object)[1:]); rest[0] != '}'; {
+			var quoted []byte
+			quoted, _, rest = cutMember(rest)
+			if name, _ := unquote(quoted); !yield(string(name)) {
+				return
+			}
+		}
+	}
 }
 
 // keep puts the value of a listed member into values, or returns ErrAmbiguous.
@@ -92,6 +100,18 @@ func skipSpace(text []byte) []byte {
 		text = text[1:]
 	}
 	return text
+}
+
+// cutMember splits a valid text after its first member, and after the comma where there is one.
+func cutMember(text []byte) (name, value, rest []byte) {
+	name, rest = cutValue(text)
+	rest = skipSpace(skipSpace(rest)[1:]) // the colon
+	value, rest = cutValue(rest)
+	rest = skipSpace(rest)
+	if rest[0] == ',' {
+		rest = skipSpace(rest[1:])
+	}
+	return name, value, rest
 }
 
 // cutValue splits a valid text after its first value.

@@ -3,6 +3,7 @@ package strictjson_test
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,6 +40,19 @@ func TestPick(t *testing.T) {
 			t.Errorf("%s: error is %v, want %v", row.text, err, row.err)
 		} else if err == nil && (string(values[0]) != row.a || string(values[1]) != row.b) {
 			t.Errorf("%s: a is %s and b is %s, want %s and %s", row.text, values[0], values[1], row.a, row.b)
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	for text, want := range map[string][]string{
+		`{}`:                         nil,
+		" { } ":                      nil,
+		`{"a":1,"b":{"c":2},"a":[]}`: {"a", "b", "a"},
+		" {\t\"\\u0061\" : \"},{\" ,\n\"\" :null , \"é\":-1e3 } ": {"a", "", "é"},
+	} {
+		if got := slices.Collect(strictjson.Names([]byte(text))); !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", text, got, want)
 		}
 	}
 }

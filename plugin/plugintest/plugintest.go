@@ -31,7 +31,7 @@ func LogIn(request *http.Request, subject string, claims map[string]any) *http.R
 	payload, err := jose.Merge(jose.Registered{
 		Subject: subject, SessionID: SessionID, Type: jose.TypeAccess,
 		IssuedAt: now.Unix(), ExpiresAt: now.Add(15 * time.Minute).Unix(), AuthTime: now.Unix(),
-	}, claims)
+	}, nil, claims)
 	if err != nil {
 		panic("plugintest: " + err.Error())
 	}
