@@ -2,6 +2,7 @@ GOLANGCI_LINT_VERSION := v2.15.0
 GOVULNCHECK_VERSION := v1.9.0
 MATRIX ?= pairs
 FUZZTIME ?= 10s
+SOAK ?= 5m
 BIN := $(CURDIR)/.bin
 
 .PHONY: help
@@ -33,6 +34,10 @@ test-chaos: ## kill the app, its connections and its database while devices refr
 .PHONY: test-herd
 test-herd: ## cut 100,000 clients off for five minutes, and let all of them come back
 	REFRESHTOKENS_CHAOS=1 REFRESHTOKENS_HERD=100000 REFRESHTOKENS_OUTAGE=300 go test -v -count 1 -timeout 40m -run Herd ./internal/chaos
+
+.PHONY: test-soak
+test-soak: ## for SOAK (5m), have users log in, refresh, get robbed and log out while keys change, and look for leaks
+	REFRESHTOKENS_SOAK=$(SOAK) go test -v -count 1 -timeout 24h ./internal/soak
 
 .PHONY: test-galera
 test-galera: ## refresh on three MariaDB nodes and kill one; needs galera-4, rsync and root
