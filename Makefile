@@ -63,8 +63,8 @@ test-browser: ## drive the example app's page in Chromium; with npm, look for ba
 screenshots: ## write the pictures of the page in docs/ anew
 	cd internal/browsertest && REFRESHTOKENS_BROWSER=1 REFRESHTOKENS_SCREENSHOTS=1 go test -count 1 -v -run Screenshots ./...
 .PHONY: test-shards
-test-shards: ## test on PostgreSQL and MariaDB that are spread over shards; needs mariadb-plugin-spider
-	REFRESHTOKENS_SHARDS=1 go test -v -count 1 -timeout 10m ./internal/shards
+test-shards: ## test on PostgreSQL and MariaDB that are spread over shards; needs mariadb-plugin-spider (SHORT=-short: fewer tests)
+	REFRESHTOKENS_SHARDS=1 go test $(SHORT) -v -count 1 -timeout 10m ./internal/shards
 
 .PHONY: bench-shards
 bench-shards: ## count refreshes on 1, 2 and 4 shards, each held to a share of a CPU; needs root

@@ -94,6 +94,7 @@ func main() {
 		p.measure(r)
 		r.end()
 	}
+	r.writeCapacity()
 	for _, e := range r.engines() {
 		e.close()
 	}

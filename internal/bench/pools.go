@@ -2,11 +2,13 @@ package main
 
 import "fmt"
 
+// poolSizes are how many connections a pool has, in turns.
+var poolSizes = []int{1, 2, 4, 8, connections}
+
 // pools measures how many connections a server needs.
 func (r *run) pools() {
-	sizes := []int{1, 2, 4, 8, connections}
 	columns := []string{"database"}
-	for _, size := range sizes {
+	for _, size := range poolSizes {
 		columns = append(columns, fmt.Sprintf("%d", size))
 	}
 	r.section("Connections", fmt.Sprintf("Refreshes/s that rotate, of %d clients, by the size of the server's pool.", clients), columns...)
@@ -15,7 +17,7 @@ func (r *run) pools() {
 		auth, addr := ours(e, noGrace)
 		requests := chains(mintOurs(auth), refreshPath, "refreshToken", refreshMark)
 		cells := []string{e.name}
-		for _, size := range sizes {
+		for _, size := range poolSizes {
 			pool.SetMaxOpenConns(size)
 			load(addr, r.duration/3, requests())
 			c := contender{}

@@ -41,7 +41,9 @@ func (r *run) sizes() {
 			rows.refresh(refreshed)
 			log := ""
 			if e.db.Name() != "sqlite" {
-				log = fmt.Sprintf("%.0f B", (e.logged()-before)/refreshed)
+				bytes := (e.logged() - before) / refreshed
+				log = fmt.Sprintf("%.0f B", bytes)
+				r.number(fmt.Sprintf("session, %s, %d rows, log of a refresh, B", e.name, n), bytes)
 			}
 			tableAfter, indexesAfter := e.size()
 			r.row(e.name, thousands(float64(n)), each(table), each(indexes), each(table+indexes), each(tableAfter+indexesAfter), log)
