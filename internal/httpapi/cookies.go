@@ -28,8 +28,10 @@ type Cookies struct {
 
 	refresh, access http.Cookie // without values
 	origins         *http.CrossOriginProtection
-	prefix          string // what a proxy takes off the path
-	local           bool   // plain http on this machine, for development
+	limits          maxlength.Limits // of a path without parameters
+	prefix          string           // what a proxy takes off the path
+	parameters      bool             // the path has Gin's
+	local           bool             // plain http on this machine, for development
 }
 
 // CookieSettings are what [NewCookies] needs.
@@ -85,6 +87,8 @@ func NewCookies(settings CookieSettings) (*Cookies, error) {
 			HttpOnly: true, Secure: !c.local, SameSite: http.SameSiteLaxMode,
 		}
 	}
+	c.parameters = strings.ContainsAny(settings.Path, ":*")
+	c.limits = c.limitsAt(c.prefix + settings.Path)
 	return c, nil
 }
 
@@ -166,7 +170,14 @@ func CookieToken(request *http.Request, name string) (string, error) {
 
 // Limits returns how long the tokens may be that the cookies have room for.
 func (c *Cookies) Limits(gc *gin.Context) maxlength.Limits {
-	limits := maxlength.Limits{Refresh: room(c.refresh, c.path(gc))}
+	if !c.parameters {
+		return c.limits
+	}
+	return c.limitsAt(c.path(gc))
+}
+
+func (c *Cookies) limitsAt(path string) maxlength.Limits {
+	limits := maxlength.Limits{Refresh: room(c.refresh, path)}
 	if c.access.Name != "" {
 		limits.Access = room(c.access, c.access.Path)
 	}
@@ -206,7 +217,7 @@ func set(gc *gin.Context, cookie http.Cookie, path, token string, life int64) { 
 
 // path returns the path of the refresh token's cookie, with the request's values for the parameters of the group.
 func (c *Cookies) path(gc *gin.Context) string {
-	if !strings.ContainsAny(c.refresh.Path, ":*") {
+	if !c.parameters {
 		return c.prefix + c.refresh.Path
 	}
 	segments := strings.Split(c.refresh.Path, "/")
