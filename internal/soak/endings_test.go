@@ -119,7 +119,7 @@ func (u *user) robbed(ctx context.Context, s *session) {
 	case r.status != http.StatusUnauthorized:
 		u.t.Errorf("%s: the thief of session %s is answered %d", u.name, s.id, r.status)
 	}
-	u.ledger.of(s.id, func(f *fate) { f.caught = true })
+	u.ledger.of(s.id, func(f *fate) { f.caught = r.tries == 1 }) // a try that failed may have ended the session, and told nobody
 	if wasBound {
 		u.counts.unproven.Add(1)
 	} else {

@@ -113,9 +113,11 @@ func (w *world) judgeStatements(idle bool) {
 				break // it was killed, or all are busy
 			}
 			held = append(held, conn)
-			if n, err := w.statements(ctx, conn); err == nil && n > maxStatements {
+			n, err := w.statements(ctx, conn)
+			if err == nil && n > maxStatements {
 				w.t.Errorf("%s: a connection has %d prepared statements", w.name, n)
 			}
+			w.mostStatements.Store(max(w.mostStatements.Load(), int64(n)))
 		}
 		for _, conn := range held {
 			_ = conn.Close()

@@ -32,7 +32,7 @@ type fate struct {
 	excused bool
 
 	robbed   bool // a thief may have presented a spent token, or one without its key
-	caught   bool // a thief was refused, so the host was told of it
+	caught   bool // a thief was refused at once, so the host was told of it
 	reuses   int  // that the host was told of
 	unproven int
 }

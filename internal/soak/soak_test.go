@@ -67,7 +67,7 @@ func soak(t *testing.T, duration time.Duration) {
 	defer cancel()
 	var wait sync.WaitGroup
 	for _, w := range worlds {
-		wait.Go(func() { w.run(ctx) })
+		wait.Go(func() { w.run(ctx, duration) })
 	}
 	watched := watch(ctx, t, worlds)
 	wait.Wait()
@@ -81,18 +81,18 @@ func soak(t *testing.T, duration time.Duration) {
 	}
 }
 
-// wantSoon waits for a count to be as it should: what was closed may take a moment to be gone.
-func wantSoon(t *testing.T, what string, count func() (int, bool)) {
+// wantSoon waits for a count to be as it should: what was closed may take a moment to be gone. It reports whether it is.
+func wantSoon(t *testing.T, what string, count func() (int, bool)) bool {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		n, ok := count()
 		if ok {
-			return
+			return true
 		}
 		if time.Now().After(deadline) {
 			stacks := make([]byte, 1<<16)
 			t.Errorf("%s: %d are too many\n%s", what, n, stacks[:runtime.Stack(stacks, true)])
-			return
+			return false
 		}
 		pause(context.Background(), 50*time.Millisecond)
 	}
